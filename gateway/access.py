@@ -1,0 +1,51 @@
+"""Who is at the door: from a request to an Actor, and the guards that views wear."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+
+from gateway import actors
+from gateway.actors import Actor
+
+View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who asks in this request, found once and kept on it."""
+    found: Actor | None = getattr(request, "actor", None)
+    if found is None:
+        user = getattr(request, "user", None)
+        found = actors.person(user) if user is not None and user.is_authenticated else actors.NOBODY  # type: ignore[arg-type]
+        request.actor = found  # type: ignore[attr-defined]
+    return found
+
+
+def signed_in(view: View) -> View:
+    """The view's second argument is the Actor; nobody is sent to sign in, and comes back here."""
+    return _guarded(view, lambda actor: None)
+
+
+def reviewers(view: View) -> View:
+    """For reviewers; everybody else reads ReviewersOnly."""
+    return _guarded(view, Actor.must_be_reviewer)
+
+
+def admins(view: View) -> View:
+    """For admins; everybody else reads AdminsOnly."""
+    return _guarded(view, Actor.must_be_admin)
+
+
+def _guarded(view: View, check: Callable[[Actor], Any]) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        actor = actor_of(request)
+        if actor.user is None:
+            from_here = request.get_full_path() if request.method == "GET" else "/home"
+            return redirect(f"/accounts/login/?next={from_here}")
+        check(actor)
+        return view(request, actor, *args, **kwargs)
+
+    return guarded

@@ -1,0 +1,77 @@
+"""Who is asking: once, for every door."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from gateway import refusals
+from gateway.models import Membership, Token, User
+
+Kind = Literal["person", "token", "worker", "system", "nobody"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person in a browser, a token, a worker, the program itself, or nobody that we know.
+
+    Rule functions take one as `by=`; audit entries name it.
+    """
+
+    kind: Kind
+    user: User | None = None
+    token: Token | None = None
+    name: str = ""  # of a worker
+
+    @property
+    def is_reviewer(self) -> bool:
+        return self.user is not None and self.user.is_active and self.user.is_reviewer
+
+    @property
+    def is_admin(self) -> bool:
+        return self.user is not None and self.user.is_active and self.user.is_staff and self.token is None
+
+    @cached_property
+    def membership(self) -> Membership | None:
+        """The one that is not left, if any."""
+        if self.user is None:
+            return None
+        return self.user.memberships.select_related("cohort").exclude(state="left").first()
+
+    def must_be_member(self) -> Membership:
+        """Their membership. Raises NotAMember, or Suspended when it is."""
+        if self.membership is None:
+            raise refusals.NotAMember
+        if self.membership.state == "suspended":
+            raise refusals.Suspended
+        return self.membership
+
+    def must_be_reviewer(self) -> User:
+        """Raises ReviewersOnly for everyone else."""
+        if not self.is_reviewer or self.user is None:
+            raise refusals.ReviewersOnly
+        return self.user
+
+    def must_be_admin(self) -> User:
+        """Raises AdminsOnly for everyone else; a token is never an admin."""
+        if not self.is_admin or self.user is None:
+            raise refusals.AdminsOnly
+        return self.user
+
+    def must_have(self, scope: str) -> None:
+        """Raises MissingScope when a token without `scope` asks; a person in a browser has all."""
+        if self.token is not None and scope not in self.token.scopes:
+            raise refusals.MissingScope(scope=scope)
+
+
+NOBODY = Actor("nobody")
+SYSTEM = Actor("system")
+
+
+def person(user: User) -> Actor:
+    """Somebody who is signed in."""
+    return Actor("person", user=user)
+
+
+def worker(name: str) -> Actor:
+    """A process that draws."""
+    return Actor("worker", name=name)

@@ -1,0 +1,126 @@
+"""Records for admins to read. States are moved by rules, not edited here; what may be edited is the program's setting up."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+from gateway.models import (
+    Allowance,
+    Cohort,
+    Entry,
+    Invitation,
+    LedgerEntry,
+    Membership,
+    Notice,
+    Terms,
+    Token,
+    User,
+)
+
+
+class Site(admin.AdminSite):
+    """Signing in is allauth's business, also here."""
+
+    site_header = "Bon à Tirer: records"
+    site_title = "Records"
+    site_url = "/"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
+        return redirect(f"/accounts/login/?next={request.get_full_path()}")
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """To look at, not to change."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(ReadOnly):
+    list_display = ("name", "email", "is_reviewer", "is_staff", "is_active", "created_at")
+    search_fields = ("name", "email")
+    exclude = ("password",)
+
+
+@admin.register(Cohort)
+class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "credits", "weight", "review_hours", "smoke")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Terms)
+class TermsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A new version is a new row; one that was published is never edited."""
+
+    list_display = ("version", "created_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnly):
+    list_display = ("user", "cohort", "state", "credits", "created_at")
+    list_select_related = ("user", "cohort")
+    list_filter = ("state", "cohort")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnly):
+    list_display = ("email", "role", "cohort", "credits", "state", "expires_at", "invited_by")
+    list_select_related = ("cohort", "invited_by")
+    exclude = ("digest",)
+
+
+@admin.register(Token)
+class TokenAdmin(ReadOnly):
+    list_display = ("label", "user", "last_four", "scopes", "expires_at", "revoked_at", "last_used_at")
+    list_select_related = ("user",)
+    exclude = ("digest",)
+
+
+@admin.register(Allowance)
+class AllowanceAdmin(ReadOnly):
+    list_display = ("membership", "starts_at", "granted", "held", "spent")
+    list_select_related = ("membership__user", "membership__cohort")
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnly):
+    list_display = ("created_at", "kind", "amount", "allowance_id", "subject")
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnly):
+    list_display = ("created_at", "email", "subject", "mailed_at", "attempts")
+    fields = ("created_at", "email", "subject", "mailed_at", "attempts", "read_at")
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnly):
+    list_display = ("at", "action", "actor_id", "subject_id", "request_id")
+    ordering = ("-id",)
+    search_fields = ("subject_id__exact", "actor_id__exact", "request_id__exact")
+    fields = ("id", "at", "action", "actor_id", "subject_id", "request_id", "body_text")
+
+    @admin.display(description="body")
+    def body_text(self, entry: Entry) -> str:
+        return bytes(entry.body).decode()

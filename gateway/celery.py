@@ -1,0 +1,22 @@
+"""Celery, the doorbell: messages say "look", rows hold the orders. Importing this loads no engine."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+
+app = Celery("gateway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule_filename = str(settings.PLACES.run / "schedule")
+app.conf.beat_scheduler = "gateway.processes:PulsingScheduler"
+app.conf.beat_max_loop_interval = 2  # so that a pulse is never older than that
+app.conf.beat_schedule = {
+    "mail": {"task": "gateway.mail", "schedule": 5},
+    "tidy": {"task": "gateway.tidy", "schedule": 3600},
+    "sweep": {"task": "generation.sweep", "schedule": settings.SWEEP_SECONDS},
+    "announce": {"task": "review.announce", "schedule": 2},
+}
+app.conf.imports = ["gateway.processes"]
+app.autodiscover_tasks()

@@ -1,0 +1,43 @@
+"""Secrets that people carry: made here, shown once, stored as SHA-256.
+
+The form (api.md): prefix, 30 base62 characters of randomness (178 bits), 6 base62 characters of CRC-32 over what
+stands before. A mistyped or made-up one is turned away before the database is asked, and scanners can match it.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SHAPE = re.compile(r"(bat_[a-z]+_)([0-9A-Za-z]{30})([0-9A-Za-z]{6})")
+
+
+def make(kind: str) -> str:
+    """A new secret such as `bat_artist_…`."""
+    head = f"bat_{kind}_" + "".join(secrets.choice(ALPHABET) for _ in range(30))
+    return head + _checksum(head)
+
+
+def well_formed(secret: str, *kinds: str) -> bool:
+    """Whether it is one of ours by its prefix and checksum; says nothing of whether it is in force."""
+    match = SHAPE.fullmatch(secret)
+    return (
+        match is not None
+        and match[1] in {f"bat_{kind}_" for kind in kinds}
+        and secrets.compare_digest(_checksum(match[1] + match[2]), match[3])
+    )
+
+
+def digest(secret: str) -> bytes:
+    """What is stored."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _checksum(head: str) -> str:
+    number, letters = zlib.crc32(head.encode()), ""
+    for _ in range(6):
+        number, rest = divmod(number, 62)
+        letters = ALPHABET[rest] + letters
+    return letters

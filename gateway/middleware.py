@@ -1,0 +1,128 @@
+"""The two things that every request passes: the log, and the place where a "no" becomes an answer."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+
+from gateway import audit, refusals
+from gateway.access import actor_of
+from gateway.actors import NOBODY
+from gateway.models.base import new_id
+
+log = logging.getLogger(__name__)
+Next = Callable[[HttpRequest], HttpResponseBase]
+UNRECORDED = (settings.STATIC_URL, "/healthz", "/readyz")
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+class Audited:
+    """Records every request, outside the view's transaction so that a rollback can't erase it.
+
+    1. Static files and health probes pass unrecorded.
+    2. A request that may change something is recorded as `request.received` before the view runs: no entry, no view.
+    3. After the view, `request.answered` says who it was, the route, the status and the milliseconds. A missing answer
+       shows as a gap.
+    4. A safe request is one entry, `request.answered`, before its answer leaves.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(UNRECORDED):
+            return self.get_response(request)
+        request_id = new_id()
+        began = time.monotonic()
+        token = audit.request_id.set(request_id)
+        try:
+            if request.method not in SAFE:
+                audit.record(
+                    "request.received", by=NOBODY, facts={"method": request.method}, detail=_detail(request)
+                )
+            response = self.get_response(request)
+            self._answered(request, response, began)
+        except DatabaseError:
+            log.exception("the audit log could not be written")
+            response = refuse(request, refusals.LogUnavailable())
+        finally:
+            audit.request_id.reset(token)
+        response["X-Request-ID"] = str(request_id)
+        if response.streaming and not connection.in_atomic_block:
+            connection.close()  # back to the pool: a long download holds none
+        return response
+
+    def _answered(self, request: HttpRequest, response: HttpResponseBase, began: float) -> None:
+        match = request.resolver_match
+        audit.record(
+            "request.answered",
+            by=actor_of(request),
+            facts={
+                "method": request.method,
+                "route": match.route if match else None,
+                "status": response.status_code,
+                "ms": round((time.monotonic() - began) * 1000),
+                **({"refused": code} if (code := getattr(response, "refusal", None)) else {}),
+            },
+            detail=_detail(request) if request.method in SAFE else None,
+        )
+
+
+class Refusals:
+    """Turns a Refused that a view lets through into an answer: a page for people, JSON for clients."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return refuse(request, exception) if isinstance(exception, refusals.Refused) else None
+
+
+def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
+    """The answer that says no in the refusal's own sentence."""
+    if request.path.startswith("/v1/"):
+        response: HttpResponse = JsonResponse(problem(refusal), status=refusal.status)
+    else:
+        response = render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
+    response.refusal = refusal.code  # type: ignore[attr-defined]
+    return response
+
+
+def problem(refusal: refusals.Refused) -> dict[str, object]:
+    """One body for both families of clients: RFC 9457 members at the top, OpenAI's `error` inside."""
+    kind = {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        404: "not_found_error",
+        429: "rate_limit_error",
+    }
+    title = type(refusal).__name__
+    return {
+        "type": f"{settings.BASE_URL}/docs/refusals#{refusal.code}",
+        "title": title,
+        "status": refusal.status,
+        "detail": refusal.sentence,
+        "error": {
+            "message": refusal.sentence,
+            "type": kind.get(
+                refusal.status, "permission_error" if refusal.status == 403 else "conflict_error"
+            ),
+            "param": refusal.param,
+            "code": refusal.code,
+        },
+    }
+
+
+def _detail(request: HttpRequest) -> dict[str, object]:
+    return {
+        "path": request.path,
+        "address": request.META.get("REMOTE_ADDR", ""),
+        "agent": request.META.get("HTTP_USER_AGENT", "")[:300],
+    }

@@ -1,0 +1,26 @@
+"""The rows of the ground floor, a file for each concern."""
+
+from .allowances import Allowance, LedgerEntry
+from .audit import Detail, Entry
+from .members import Cohort, Invitation, Membership, SignInLink, User
+from .notices import Notice
+from .program import Terms, TermsAcceptance
+from .pulses import Pulse
+from .tokens import Token
+
+__all__ = [
+    "Allowance",
+    "Cohort",
+    "Detail",
+    "Entry",
+    "Invitation",
+    "LedgerEntry",
+    "Membership",
+    "Notice",
+    "Pulse",
+    "SignInLink",
+    "Terms",
+    "TermsAcceptance",
+    "Token",
+    "User",
+]

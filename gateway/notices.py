@@ -1,0 +1,73 @@
+"""What people are told: a row now, a mail as soon as the chores worker comes by. A mail that fails is tried again."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+
+from gateway.actors import Actor
+from gateway.models import Notice, User
+
+log = logging.getLogger(__name__)
+ATTEMPTS = 8
+
+
+def tell(user: User, subject: str, body: str, *, path: str = "") -> Notice:
+    """Tell a person, in the application and by mail; `path` is where to go about it."""
+    return Notice.objects.create(user=user, email=user.email, subject=subject, body=body, path=path)
+
+
+def write_to(email: str, subject: str, body: str, *, path: str = "") -> Notice:
+    """Write to an address that is nobody here yet."""
+    return Notice.objects.create(email=email, subject=subject, body=body, path=path)
+
+
+def unread(actor: Actor) -> QuerySet[Notice]:
+    """What a person has not read yet, latest first."""
+    return Notice.objects.filter(user=actor.user, read_at__isnull=True).order_by("-created_at")
+
+
+def mark_read(actor: Actor) -> None:
+    """The person has seen their notices."""
+    unread(actor).update(read_at=Now())
+
+
+def send_waiting(limit: int = 50) -> int:
+    """Mail what waits, each row under a lock so that two workers never send one twice; return how many went out."""
+    sent = 0
+    for _ in range(limit):
+        with atomic():
+            notice = (
+                Notice.objects.select_for_update(skip_locked=True)
+                .filter(
+                    mailed_at__isnull=True,
+                    attempts__lt=ATTEMPTS,
+                    created_at__lte=Now() - F("attempts") * F("attempts") * timedelta(seconds=30),
+                )
+                .order_by("created_at")
+                .first()
+            )
+            if notice is None:
+                break
+            try:
+                _mail(notice)
+            except OSError:
+                log.exception("notice %s could not be mailed, attempt %s", notice.pk, notice.attempts + 1)
+                Notice.objects.filter(pk=notice.pk).update(attempts=F("attempts") + 1)
+            else:
+                Notice.objects.filter(pk=notice.pk).update(mailed_at=Now())
+                sent += 1
+    return sent
+
+
+def _mail(notice: Notice) -> None:
+    link = f"\n\n{settings.BASE_URL}{notice.path}" if notice.path else ""
+    EmailMessage(
+        subject=f"[{settings.PROGRAM_NAME}] {notice.subject}",
+        body=f"{notice.body}{link}\n",
+        to=[notice.email],
+    ).send()

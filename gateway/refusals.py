@@ -1,0 +1,238 @@
+"""Every "no" of this program. A refusal's docstring is the sentence shown, on the page and in JSON alike.
+
+`{name}` in a docstring is filled from the keyword arguments. `status` is the HTTP status (RFC 9110), `code` the
+machine's word for it, made from the class name.
+"""
+
+import re
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """This is not possible."""
+
+    status: ClassVar[int] = 403
+    param: str | None = None
+
+    def __init__(self, *, param: str | None = None, **facts: object) -> None:
+        self.facts = facts
+        self.param = param
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """What the person reads."""
+        text = " ".join((type(self).__doc__ or "").split())
+        return text.format(**self.facts)
+
+    @property
+    def code(self) -> str:
+        """What the client switches on, such as `not_enough_credits`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+class NotFound(Refused):
+    """There is nothing here, or nothing that you may see."""
+
+    status = 404
+
+
+class SignInFirst(Refused):
+    """Sign in first, or send a token as `Authorization: Bearer …`."""
+
+    status = 401
+
+
+class BadToken(Refused):
+    """This token is unknown, has ended or was revoked."""
+
+    status = 401
+
+
+class MissingScope(Refused):
+    """This token may not do that: it lacks the scope “{scope}”."""
+
+
+class AdminsOnly(Refused):
+    """Only an admin may do that."""
+
+
+class ReviewersOnly(Refused):
+    """Only a reviewer may do that."""
+
+
+class NotAMember(Refused):
+    """You have no membership in a cohort, so there is nothing to draw on."""
+
+
+class Suspended(Refused):
+    """Your membership is suspended: you can see, download and withdraw your works, but not make new ones."""
+
+
+class WrongState(Refused):
+    """This {noun} is {state}, so it can't become {to}."""
+
+    status = 409
+
+    def __init__(self, row: object, to: str) -> None:
+        super().__init__(
+            noun=row.NOUN.replace("_", " "),  # type: ignore[attr-defined]
+            state=str(row.state).replace("_", " "),  # type: ignore[attr-defined]
+            to=to.replace("_", " "),
+        )
+
+
+class BadInvitation(Refused):
+    """This invitation is unknown, was used, was revoked or has run out. Ask who invited you for a new one."""
+
+    status = 410
+
+
+class AlreadyAMember(Refused):
+    """Somebody with this e-mail address is already here."""
+
+    status = 409
+
+
+class AlreadyInvited(Refused):
+    """An invitation to {email} is already open, until {until}. Revoke it first to send another."""
+
+    status = 409
+
+
+class TermsNotAccepted(Refused):
+    """Accept the program's terms (version {version}) first."""
+
+
+class BadSignInLink(Refused):
+    """This sign-in link was used already or has run out. Start the gateway again for new ones."""
+
+    status = 410
+
+
+class NotEnoughCredits(Refused):
+    """This costs {price} credits, and {free} of {granted} are free until {until}. Nothing was charged."""
+
+    status = 402
+
+
+class UnknownModel(Refused):
+    """There is no model “{model}” here. There are: {models}."""
+
+    status = 400
+
+
+class NotOffered(Refused):
+    """{model} does not offer {what} “{value}”. It offers: {offered}."""
+
+    status = 400
+
+
+class PromptMissing(Refused):
+    """Say what the clip should show: the prompt is empty."""
+
+    status = 400
+
+
+class PromptTooLong(Refused):
+    """The prompt has {words} words; {model} reads {limit}. Shorten it, so that nothing is ignored."""
+
+    status = 400
+
+
+class NothingToSubmit(Refused):
+    """This generation is {state}: only a completed one has a clip to submit."""
+
+    status = 409
+
+
+class AlreadySubmitted(Refused):
+    """This work is already with the reviewers, or was approved. Withdraw that submission to begin anew."""
+
+    status = 409
+
+
+class OwnWork(Refused):
+    """This is your own work, and nobody reviews their own."""
+
+
+class NothingWaiting(Refused):
+    """Nothing waits for you at the moment."""
+
+    status = 404
+
+
+class HeldByAnother(Refused):
+    """Somebody else holds this submission at the moment."""
+
+    status = 409
+
+
+class NotHeld(Refused):
+    """You do not hold this submission (any more). Take it first; what you wrote is kept on this page."""
+
+    status = 409
+
+
+class NoMoreRenewals(Refused):
+    """You have extended this lease ten times. Decide, or release it to a colleague."""
+
+    status = 409
+
+
+class ReasonsMissing(Refused):
+    """A refusal or a request for changes owes the artist {missing}."""
+
+    status = 400
+
+
+class UnknownClause(Refused):
+    """That clause is not in the policy in force."""
+
+    status = 400
+
+
+class TooLateToUndo(Refused):
+    """The decision has taken effect: it can't be undone any more."""
+
+    status = 409
+
+
+class NotYoursToUndo(Refused):
+    """Only the reviewer who decided can undo it."""
+
+
+class NotApproved(Refused):
+    """This submission is {state}. Only an approved one can be signed; nothing was published."""
+
+    status = 409
+
+
+class NotYetInEffect(Refused):
+    """The approval takes effect at {at}, when its undo window ends. Sign it then; nothing was published."""
+
+    status = 409
+
+
+class OutdatedRevision(Refused):
+    """You would be signing revision {asked}, but revision {current} is the one that was approved. Look at it first."""
+
+    status = 409
+
+
+class NotSignedOff(Refused):
+    """Sign with your name: without a signature nothing is published."""
+
+    status = 400
+
+
+class GoneByItsArtist(Refused):
+    """The artist has withdrawn this work."""
+
+    status = 410
+
+
+class LogUnavailable(Refused):
+    """The audit log can't be written at the moment, and nothing happens here without it. Try again shortly."""
+
+    status = 503

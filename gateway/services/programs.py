@@ -1,0 +1,111 @@
+"""The gateway's own processes, as children of the supervisor."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.services.places import Places
+from gateway.services.supervisor import Child
+
+WEB, GPU, CHORES, SCHEDULER = "web", "gpu", "chores", "scheduler"
+NAMES = (WEB, GPU, CHORES, SCHEDULER)
+GPU_QUEUE, CHORES_QUEUE = "gpu.default", "chores"
+
+
+def environment(places: Places, port: int, **more: str) -> dict[str, str]:
+    """What each process is told: ours, with the data directory and the port made explicit."""
+    ours = {
+        "DJANGO_SETTINGS_MODULE": "gateway.settings",
+        "DATA_DIR": str(places.data_dir),
+        "PORT": str(port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **ours, **more}
+
+
+def manage(
+    places: Places, root: Path, name: str, *arguments: str, env: Mapping[str, str], log: str = "setup.log"
+) -> Child:
+    """One `manage.py` command, run to its end."""
+    return Child(
+        name=name,
+        argv=[sys.executable, root / "manage.py", *arguments],
+        log=places.logs / log,
+        env=env,
+        cwd=root,
+    )
+
+
+def web(places: Places, root: Path, host: str, port: int, threads: int) -> Child:
+    """Granian: one process, with as many threads as there are connections in its pool."""
+    options = {
+        "--interface": "wsgi",
+        "--host": host,
+        "--port": str(port),
+        "--workers": "1",
+        "--blocking-threads": str(threads),
+        "--workers-kill-timeout": "5",
+    }
+    return Child(
+        name=WEB,
+        argv=[sys.executable, "-m", "granian", *_flat(options), "--no-ws", "gateway.wsgi:application"],
+        log=places.logs / "web.log",
+        env=environment(places, port, WEB="1"),
+        cwd=root,
+        stop_timeout=10.0,
+    )
+
+
+def gpu(places: Places, root: Path, port: int) -> Child:
+    """The worker that draws: one child, one generation at a time."""
+    # SIGQUIT asks Celery for a soft shutdown: the work at hand may go on for as long as settings say, no longer.
+    return _worker(places, root, port, GPU, GPU_QUEUE, stop_signal=signal.SIGQUIT, stop_timeout=15.0)
+
+
+def chores(places: Places, root: Path, port: int) -> Child:
+    """The worker for everything else, so that mail never waits behind a clip."""
+    return _worker(places, root, port, CHORES, CHORES_QUEUE, stop_signal=signal.SIGTERM, stop_timeout=10.0)
+
+
+def scheduler(places: Places, root: Path, port: int) -> Child:
+    """Celery beat, which rings the chores at their times."""
+    return Child(
+        name=SCHEDULER,
+        # Its memory is a pickle: not in the folder of the sockets, which another account may write.
+        argv=[*_celery("beat"), "--schedule", places.schedule, "--pidfile", "", "--loglevel", "INFO"],
+        log=places.logs / "scheduler.log",
+        env=environment(places, port),
+        cwd=root,
+        stop_timeout=5.0,
+    )
+
+
+def _worker(
+    places: Places, root: Path, port: int, name: str, queue: str, *, stop_signal: int, stop_timeout: float
+) -> Child:
+    options = {
+        "--queues": queue,
+        "--hostname": f"{name}@%h",
+        "--pool": "prefork",
+        "--concurrency": "1",
+        "--loglevel": "INFO",
+    }
+    return Child(
+        name=name,
+        argv=[*_celery("worker"), *_flat(options), "--without-gossip", "--without-mingle"],
+        log=places.logs / f"{name}.log",
+        env=environment(places, port),
+        cwd=root,
+        stop_signal=stop_signal,
+        stop_timeout=stop_timeout,
+    )
+
+
+def _celery(command: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--app", "gateway", command]
+
+
+def _flat(options: Mapping[str, str]) -> list[str]:
+    return [word for pair in options.items() for word in pair]

@@ -1,0 +1,19 @@
+"""Chores of the ground floor."""
+
+from celery import shared_task
+from django.db import connection
+
+from gateway import notices
+
+
+@shared_task(name="gateway.mail")
+def mail() -> None:
+    """Send the mails that wait."""
+    notices.send_waiting()
+
+
+@shared_task(name="gateway.tidy")
+def tidy() -> None:
+    """Make next months' partitions of the audit log, so that none is ever missing."""
+    with connection.cursor() as cursor:
+        cursor.execute("select audit.ensure_partitions()")

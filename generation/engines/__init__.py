@@ -1,0 +1,162 @@
+"""What turns a request into a clip: the words that every engine shares, and the one that this process uses.
+
+Nothing here imports torch. An engine's module does, and only `find` imports it, where the GPU is.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:  # a web server of its own need not have numpy
+    import numpy as np
+
+ENGINES = {"diffusers": "generation.engines.diffusers.DiffusersEngine"}
+
+# Called after each denoising step with (steps done, steps in all). Whatever it raises ends the run and comes
+# out of `run` as it is; the engine stays usable, and the next clip is what it would have been.
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which weights, read how. `path` is a folder on this machine: an engine downloads nothing."""
+
+    slug: str
+    pipeline: str
+    path: str
+    revision: str | None = None
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One clip to make."""
+
+    id: str
+    prompt: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+    steps: int
+    guidance: float
+    seed: int
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """The pictures: uint8, shaped (frames, height, width, 3). `notes` are sentences for the artist."""
+
+    frames: "np.ndarray"
+    fps: int
+    seed: int
+    notes: tuple[str, ...] = ()
+
+
+class Stopped(Exception):
+    """The caller wants no more of this clip. Raise it, or a class of it, in `on_step`."""
+
+
+class EngineError(Exception):
+    """A clip could not be made. Its text is a sentence for the artist, its code a word for programs."""
+
+    code = "engine_error"
+
+
+class OutOfMemory(EngineError):
+    """It does not fit in the memory of this machine, even in small pieces."""
+
+    code = "out_of_memory"
+
+
+class WrongOutput(EngineError):
+    """The model gave something else than was asked for."""
+
+    code = "wrong_output"
+
+
+class ModelMissing(EngineError):
+    """The model's files are not there, or not whole."""
+
+    code = "model_missing"
+
+
+class Unsupported(EngineError):
+    """The model does not take such a request, and the sentence says what it takes."""
+
+    code = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The sizes and lengths that a pipeline really makes, from its own numbers.
+
+    Off the grid a pipeline crashes late, or quietly makes something else: CogVideoX returns 9 frames when
+    asked for 10, and 16 when asked for 13.
+    """
+
+    side: int  # width and height are multiples of this
+    frames: int  # a clip has a multiple of this and one more
+    tokens: int  # of prompt, the end mark included
+    steps: int  # at most
+
+    def check(self, request: Request) -> None:
+        """Refuse what the pipeline would not make as asked, naming what it would."""
+        width, height = request.width, request.height
+        if min(width, height) < 1 or width % self.side or height % self.side:
+            fit = f"{self._beside(width)} × {self._beside(height)}"
+            raise Unsupported(
+                f"Width and height must be multiples of {self.side} pixels: {width} × {height} is not; "
+                f"the nearest that fits is {fit}."
+            )
+        if request.frames < 1 or (request.frames - 1) % self.frames:
+            below = max((request.frames - 1) // self.frames, 0) * self.frames + 1
+            raise Unsupported(
+                f"This model makes 1, {self.frames + 1}, {2 * self.frames + 1}, … frames, "
+                f"not {request.frames}; the nearest are {below} and {below + self.frames}."
+            )
+        if not 1 <= request.steps <= self.steps:
+            raise Unsupported(f"This model takes 1 to {self.steps} steps, not {request.steps}.")
+        if not 0 <= request.guidance <= 100:  # refuses "not a number" too
+            raise Unsupported(f"Guidance must lie between 0 and 100, not at {request.guidance}.")
+        if not 0 <= request.seed < 2**63:
+            raise Unsupported("The seed must be a whole number from 0 to 2⁶³ - 1.")
+
+    def _beside(self, length: int) -> int:
+        return max((length + self.side // 2) // self.side, 1) * self.side
+
+
+class Engine(Protocol):
+    """Loads models and runs requests, one at a time."""
+
+    def load(self, model: Model) -> Any:
+        """Have the model ready, reading it only if it is not warm. Raises any EngineError."""
+
+    def run(self, model: Model, request: Request, on_step: OnStep) -> Clip:
+        """Make the clip. Raises any EngineError, and whatever `on_step` raises."""
+
+    def describe(self) -> dict[str, Any]:
+        """Device, versions, warm models and memory, fit for JSON; may be asked while a clip is being made."""
+
+
+_made: dict[str, Engine] = {}
+_making = threading.Lock()
+
+
+def find(name: str, **options: Any) -> Engine:
+    """The one engine of that name in this process, made with the options of the first call."""
+    if name not in ENGINES:
+        raise Unsupported(f"There is no engine called {name}; there is {', '.join(sorted(ENGINES))}.")
+    with _making:
+        if name not in _made:
+            _made[name] = import_string(ENGINES[name])(**options)
+        return _made[name]
+
+
+def warm() -> list[str]:
+    """The models in this process's memory, by slug: none where no engine was made, as in a web process."""
+    return [slug for engine in list(_made.values()) for slug in engine.describe()["warm"]]

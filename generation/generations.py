@@ -1,0 +1,133 @@
+"""An artist asks for a clip, or no longer wants it. The web side: nothing here loads an engine."""
+
+import secrets
+from typing import TypeVar
+
+from django.db.models.functions import Now
+from django.db.transaction import atomic, on_commit
+
+from gateway import allowances, audit, refusals, states
+from gateway.actors import Actor
+from gateway.models.base import new_id
+from generation import scheduling, tasks
+from generation.models import Generation, ModelProfile
+
+SEED_LIMIT = 2**32
+T = TypeVar("T", int, str)
+
+
+def offered() -> list[ModelProfile]:
+    """The models that can be asked for; the first is the default."""
+    return list(ModelProfile.objects.filter(enabled=True))
+
+
+def submit(
+    *,
+    by: Actor,
+    prompt: str,
+    model: str | None = None,
+    seconds: int | None = None,
+    size: str | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Generation:
+    """Set the price aside and queue a clip; whatever is left out is the model's default, the seed is drawn.
+
+    `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
+    MissingScope, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits; then nothing was charged.
+    """
+    by.must_have("generate")
+    membership = by.must_be_member()
+    profile = _profile(model)
+    prompt = _readable(prompt, profile)
+    seconds = _one_of(profile, "seconds", seconds, profile.seconds)
+    width, height = map(int, _one_of(profile, "size", size, profile.sizes).split("x"))
+    steps = profile.steps if steps is None else steps
+    if not 1 <= steps <= profile.max_steps:
+        raise _not_offered(profile, "steps", steps, f"1 to {profile.max_steps}")
+    seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
+    if not 0 <= seed < SEED_LIMIT:
+        raise _not_offered(profile, "seed", seed, f"0 to {SEED_LIMIT - 1}")
+    generation = Generation(
+        id=new_id(),
+        membership=membership,
+        token=by.token,
+        model=profile,
+        model_revision=profile.revision,
+        pool=profile.pool,
+        prompt=prompt,
+        width=width,
+        height=height,
+        seconds=seconds,
+        fps=profile.fps,
+        frames=seconds * profile.fps + 1,
+        steps=steps,
+        guidance=profile.guidance if guidance is None else guidance,
+        seed=seed,
+        credits=profile.price(seconds),
+    )
+    with atomic():
+        allowances.reserve(membership, generation.credits, subject=generation.pk)
+        scheduling.join_line(generation)
+        generation.save(force_insert=True)
+        audit.record(
+            "generation.queued",
+            by=by,
+            subject=generation,
+            facts={
+                "model": profile.slug,
+                "credits": generation.credits,
+                "seconds": seconds,
+                "size": generation.size,
+            },
+            detail={"prompt": prompt, "seed": seed},
+        )
+        on_commit(lambda: tasks.ring(generation.pool), robust=True)
+    return generation
+
+
+def cancel(generation: Generation, *, by: Actor) -> None:
+    """Stop it, waiting or running; its credits come back whole. The worker hears it at its next step.
+
+    Raises NotFound for somebody else's, MissingScope, WrongState when it has ended.
+    """
+    by.must_have("generate")
+    if by.user is None or generation.membership.user_id != by.user.pk:
+        raise refusals.NotFound
+    with atomic():
+        states.move(generation, "cancelled", by=by, ended_at=Now(), lease_until=None)
+        allowances.give_back(generation.pk)
+
+
+def _profile(slug: str | None) -> ModelProfile:
+    models = offered()
+    found = next((model for model in models if slug in (None, "", model.slug)), None)
+    if found is None:
+        names = ", ".join(model.slug for model in models) or "none yet"
+        raise refusals.UnknownModel(model=slug, models=names, param="model")
+    return found
+
+
+def _readable(prompt: str, profile: ModelProfile) -> str:
+    prompt = " ".join(prompt.split())
+    if not prompt:
+        raise refusals.PromptMissing(param="prompt")
+    words = len(prompt.split())
+    if words > profile.prompt_words:
+        raise refusals.PromptTooLong(
+            words=words, model=profile.name, limit=profile.prompt_words, param="prompt"
+        )
+    return prompt
+
+
+def _one_of(profile: ModelProfile, what: str, value: T | None, choices: list[T]) -> T:
+    if value is None:
+        return choices[0]
+    if value not in choices:
+        raise _not_offered(profile, what, value, ", ".join(str(choice) for choice in choices))
+    return value
+
+
+def _not_offered(profile: ModelProfile, what: str, value: object, offered: str) -> refusals.NotOffered:
+    return refusals.NotOffered(model=profile.name, what=what, value=value, offered=offered, param=what)

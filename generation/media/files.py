@@ -1,0 +1,110 @@
+"""The one opener of stored files, and the one keeper."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+
+from gateway import refusals
+from gateway.actors import Actor
+from gateway.models.base import new_id
+from generation.models import Generation, Output
+
+MEDIA_TYPES = {"video": "video/mp4", "poster": "image/webp", "sheet": "image/webp"}
+NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp"}
+
+PurposeName = Literal["own work", "review", "public"]
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Who may open a file for it, and by which lookup the evidence leads to the file's generation."""
+
+    who: Callable[[Actor, Output], bool]
+    evidence: str = ""
+    kinds: tuple[str, ...] = Output.KINDS
+
+
+#: The closed table. `evidence` is asked of the queryset that the caller passes as `under`, at the moment of opening.
+PURPOSES: dict[PurposeName, Purpose] = {
+    "own work": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
+    "review": Purpose(lambda actor, output: actor.is_reviewer, evidence="revisions__output__generation"),
+    "public": Purpose(
+        lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that may be sent: its bytes, and what the answer's headers say of it."""
+
+    file: File
+    output: Output
+    purpose: PurposeName
+
+    @property
+    def public(self) -> bool:
+        return self.purpose == "public"
+
+
+def open_for(
+    actor: Actor, purpose: PurposeName, output: Output | None, *, under: QuerySet[Any] | None = None
+) -> Opened:
+    """Open a stored file for `purpose`; `under` holds the rows that allow it (a lease's submission, a publication).
+
+    Raises NotFound when the purpose does not allow it, so that a stranger learns nothing.
+    """
+    rule = PURPOSES[purpose]
+    if output is None or output.kind not in rule.kinds or not rule.who(actor, output):
+        raise refusals.NotFound
+    if rule.evidence and (
+        under is None or not under.filter(**{rule.evidence: output.generation_id}).exists()
+    ):
+        raise refusals.NotFound
+    try:
+        return Opened(default_storage.open(output.path), output, purpose)
+    except FileNotFoundError:
+        raise refusals.NotFound from None
+
+
+def keep(generation: Generation, files: Mapping[str, tuple[Path, Any]]) -> list[Output]:
+    """Store what an attempt made, under a path with the attempt in it; return the rows, not saved yet.
+
+    `files` maps a kind to the file and its facts (width, height, frames, duration in seconds, bytes, sha256).
+    """
+    kept = []
+    try:
+        for kind, (path, facts) in files.items():
+            name = f"outputs/{generation.pk.hex}/{generation.fence}/{NAMES[kind]}"
+            with path.open("rb") as made:
+                stored = default_storage.save(name, File(made))
+            kept.append(
+                Output(
+                    id=new_id(),
+                    generation=generation,
+                    kind=kind,
+                    path=stored,
+                    media_type=MEDIA_TYPES[kind],
+                    sha256=facts.sha256,
+                    size=facts.bytes,
+                    width=facts.width,
+                    height=facts.height,
+                    frames=facts.frames,
+                    seconds=facts.duration,
+                )
+            )
+    except BaseException:
+        discard(kept)
+        raise
+    return kept
+
+
+def discard(outputs: list[Output]) -> None:
+    """Throw away what no row will name."""
+    for output in outputs:
+        default_storage.delete(output.path)

@@ -1,0 +1,204 @@
+"""The catalogue, the request and its run, the file that it made."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from gateway.actors import Actor
+from gateway.models import Membership, Token
+from gateway.models.base import Living, Row, states
+
+
+class ModelProfile(Row):
+    """A catalogue entry: which model, what it takes, what it costs. First filled from catalogue.toml."""
+
+    NOUN = "model"
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    engine = models.CharField(max_length=40, default="diffusers")
+    pipeline = models.CharField(max_length=80)
+    source = models.CharField("folder below MODELS_DIR, or hub id", max_length=200)
+    revision = models.CharField(max_length=80, blank=True)
+    dtype = models.CharField("precision", max_length=20, default="float32")
+    pool = models.SlugField("pool: models that share a GPU", max_length=40, default="default")
+    sizes = ArrayField(
+        models.CharField(max_length=12), help_text="What is delivered, as 256x256; the first is the default."
+    )
+    upscale = models.PositiveSmallIntegerField("enlarged for display by", default=1)
+    seconds = ArrayField(
+        models.PositiveSmallIntegerField(), help_text="Lengths on offer; the first is the default."
+    )
+    fps = models.PositiveSmallIntegerField()
+    steps = models.PositiveSmallIntegerField("denoising steps, by default")
+    max_steps = models.PositiveSmallIntegerField()
+    guidance = models.FloatField("guidance scale, by default")
+    prompt_words = models.PositiveIntegerField("words of a prompt that it reads")
+    credits_per_second = models.PositiveSmallIntegerField()
+    licence = models.CharField(max_length=120)
+    training_data = models.TextField("where its training data came from, as its makers state it")
+    note = models.CharField("what an artist should know before using it", max_length=300, blank=True)
+    examples = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    enabled = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(
+        "place in the list; the first enabled one is the default", default=100
+    )
+
+    class Meta:
+        ordering = ["position", "slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(upscale__gte=1, fps__gte=1, steps__gte=1), name="model_figures_are_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_steps__gte=F("steps")), name="model_default_steps_are_allowed"
+            ),
+            models.CheckConstraint(
+                condition=Q(sizes__len__gte=1, seconds__len__gte=1), name="model_offers_something"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def price(self, seconds: int) -> int:
+        """Credits for a clip of so many seconds."""
+        return seconds * self.credits_per_second
+
+
+class Share(models.Model):
+    """How much of a pool a member has been served, in credits over weight: who has the least goes first."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="+")
+    pool = models.SlugField(max_length=40)
+    served = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["membership", "pool"], name="one_share_a_pool")]
+        indexes = [models.Index(fields=["pool", "served"], name="share_least_served")]
+
+
+class GenerationQuerySet(models.QuerySet["Generation"]):
+    def visible_to(self, actor: Actor) -> "GenerationQuerySet":
+        """An artist's own. Admins see figures in the admin panel, never by this door."""
+        if actor.user is None:
+            return self.none()
+        return self.filter(membership__user=actor.user)
+
+    def listed(self) -> "GenerationQuerySet":
+        """Everything that a row of a list shows, in a constant number of queries."""
+        return self.select_related("model", "membership__user", "membership__cohort").prefetch_related(
+            "outputs"
+        )
+
+
+class Generation(Living):
+    """A request and its run. The row is the order: workers claim it, hold a lease and write under its fence."""
+
+    NOUN = "generation"
+    MOVES = {
+        "queued": {"in_progress", "cancelled", "failed"},
+        "in_progress": {"completed", "failed", "cancelled", "queued"},
+        "completed": set(),
+        "failed": set(),
+        "cancelled": set(),
+    }
+    ENDED = ("completed", "failed", "cancelled")
+
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="generations")
+    token = models.ForeignKey(Token, models.PROTECT, null=True, related_name="+")
+    model = models.ForeignKey(ModelProfile, models.PROTECT, related_name="generations")
+    model_revision = models.CharField(max_length=80, blank=True)
+    pool = models.SlugField(max_length=40)
+    prompt = models.TextField()
+    width = models.PositiveSmallIntegerField("width in pixels, as delivered")
+    height = models.PositiveSmallIntegerField("height in pixels, as delivered")
+    seconds = models.PositiveSmallIntegerField()
+    fps = models.PositiveSmallIntegerField()
+    frames = models.PositiveSmallIntegerField()
+    steps = models.PositiveSmallIntegerField("denoising steps")
+    guidance = models.FloatField()
+    seed = models.BigIntegerField()
+    credits = models.PositiveIntegerField()
+
+    state = states("queued", "in_progress", "completed", "failed", "cancelled")
+    step = models.PositiveSmallIntegerField("denoising steps done", default=0)
+    fence = models.PositiveIntegerField("how often it was begun", default=0)
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=120, blank=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    objects = GenerationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["membership", "-id"], name="generation_of_a_member"),
+            models.Index(
+                fields=["pool", "membership", "id"], condition=Q(state="queued"), name="generation_waiting"
+            ),
+            models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(seed__gte=0, seed__lt=2**32), name="seed_is_32_bits"),
+            models.CheckConstraint(condition=Q(step__lte=F("steps")), name="no_step_after_the_last"),
+            models.CheckConstraint(
+                condition=~Q(state="in_progress")
+                | Q(lease_until__isnull=False, fence__gte=1, started_at__isnull=False),
+                name="who_draws_holds_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["completed", "failed", "cancelled"], ended_at__isnull=False)
+                | Q(state__in=["queued", "in_progress"], ended_at__isnull=True),
+                name="an_ended_generation_says_when",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="failed") | ~Q(error_code=""), name="a_failure_has_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"generation {self.pk}"  # never its prompt: admins read this
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def percent(self) -> int:
+        """Progress, 0 to 100; the file is not there before 100."""
+        return 100 if self.state == "completed" else min(99, 100 * self.step // self.steps)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in self.ENDED
+
+    def output(self, kind: str) -> "Output | None":
+        """Its video, poster or sheet, out of the prefetched outputs."""
+        return next((output for output in self.outputs.all() if output.kind == kind), None)
+
+
+class Output(Row):
+    """A file that a generation made. Immutable: the database refuses every change."""
+
+    NOUN = "output"
+    KINDS = ("video", "poster", "sheet")
+
+    generation = models.ForeignKey(Generation, models.PROTECT, related_name="outputs")
+    kind = models.TextField(choices=[(kind, kind) for kind in KINDS])
+    path = models.CharField("where storage keeps it", max_length=200, unique=True)
+    media_type = models.CharField(max_length=60)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField("bytes")
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    frames = models.PositiveSmallIntegerField(default=1)
+    seconds = models.FloatField("duration", default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "kind"], name="one_output_of_a_kind"),
+            models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="output_has_a_sha256"),
+        ]

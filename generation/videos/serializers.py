@@ -1,0 +1,60 @@
+"""Video, as the openai SDK reads it."""
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from gateway.api import show_id
+from generation.models import Generation
+
+# The SDK's poll loop knows four states and returns at once on a fifth.
+STATUS = {"cancelled": "failed"}
+
+
+class VideoRequest(serializers.Serializer[Any]):
+    """What POST /v1/videos takes, as JSON or multipart."""
+
+    prompt = serializers.CharField(max_length=2000, allow_blank=True)
+    model = serializers.CharField(required=False)
+    seconds = serializers.IntegerField(required=False, min_value=1)
+    size = serializers.RegexField(r"^\d{2,4}x\d{2,4}$", required=False)
+    seed = serializers.IntegerField(required=False)
+    steps = serializers.IntegerField(required=False)
+    guidance = serializers.FloatField(required=False, min_value=0, max_value=100)
+
+
+def video(generation: Generation) -> dict[str, Any]:
+    """A generation as a Video; `actions` are the moves open to its artist now."""
+    error = None
+    if generation.state == "failed":
+        error = {"code": generation.error_code, "message": generation.error_message}
+    elif generation.state == "cancelled":
+        error = {"code": "cancelled", "message": "It was cancelled; the credits were given back."}
+    place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
+    output = generation.output("video")
+    return {
+        "id": show_id("video", generation.pk),
+        "object": "video",
+        "model": generation.model.slug,
+        "status": STATUS.get(generation.state, generation.state),
+        "progress": generation.percent,
+        "created_at": _unix(generation.created_at),
+        "completed_at": _unix(generation.ended_at) if generation.state == "completed" else None,
+        "expires_at": None,
+        "seconds": str(generation.seconds),
+        "size": generation.size,
+        "prompt": generation.prompt,
+        "remixed_from_video_id": None,
+        "error": error,
+        "seed": generation.seed,
+        "steps": generation.steps,
+        "credits": generation.credits,
+        "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
+        "sha256": output.sha256 if output else None,
+        "actions": [] if generation.ended else ["cancel"],
+    }
+
+
+def _unix(at: datetime | None) -> int | None:
+    return int(at.timestamp()) if at else None

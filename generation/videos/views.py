@@ -1,0 +1,91 @@
+"""/v1/videos and /v1/models."""
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway import refusals
+from gateway.api import Invalid, Resource, page, read_id
+from generation import generations, media
+from generation.models import Generation
+from generation.videos.serializers import VideoRequest, video
+from generation.views import own, with_places
+
+VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
+POLL_MS = "1000"
+
+
+class Videos(Resource):
+    """Ask for a clip; list one's own."""
+
+    def post(self, request: Request) -> Response:
+        asked = VideoRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        generation = generations.submit(by=self.actor, **asked.validated_data)
+        generation = own(self.actor, generation.pk)
+        return Response(video(with_places([generation])[0]), headers={"openai-poll-after-ms": POLL_MS})
+
+    def get(self, request: Request) -> Response:
+        rows = Generation.objects.visible_to(self.actor).listed()
+        return Response(page(request, rows, "video", video))
+
+
+class Video(Resource):
+    """One clip of one's own."""
+
+    def get(self, request: Request, video_id: str) -> Response:
+        found = own(self.actor, read_id("video", video_id))
+        return Response(video(with_places([found])[0]), headers={"openai-poll-after-ms": POLL_MS})
+
+
+class Cancel(Resource):
+    """Stop it; its credits come back."""
+
+    def post(self, request: Request, video_id: str) -> Response:
+        found = own(self.actor, read_id("video", video_id))
+        generations.cancel(found, by=self.actor)
+        return Response(video(found))
+
+
+class Content(Resource):
+    """The file: `variant` is video, thumbnail or spritesheet."""
+
+    def get(self, request: Request, video_id: str) -> HttpResponseBase:
+        variant = request.query_params.get("variant", "video")
+        if variant not in VARIANTS:
+            raise Invalid(what=f"variant: “{variant}” is none of {', '.join(VARIANTS)}.", param="variant")
+        found = own(self.actor, read_id("video", video_id))
+        if found.state != "completed":
+            raise NotReady(state=found.state.replace("_", " "))
+        output = found.output(VARIANTS[variant])
+        return media.respond(request._request, media.open_for(self.actor, "own work", output))
+
+
+class NotReady(refusals.Refused):
+    """This video is {state}: there is a file only when it is completed."""
+
+    status = 409
+
+
+class Models(Resource):
+    """The models that can be asked for."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"object": "list", "data": [_model(model) for model in generations.offered()]})
+
+
+def _model(model: Any) -> dict[str, Any]:
+    return {
+        "id": model.slug,
+        "object": "model",
+        "created": int(model.created_at.timestamp()),
+        "owned_by": model.licence,
+        "name": model.name,
+        "sizes": model.sizes,
+        "seconds": model.seconds,
+        "fps": model.fps,
+        "credits_per_second": model.credits_per_second,
+        "note": model.note,
+    }

@@ -1,0 +1,116 @@
+"""The studio, and an artist's own files."""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from gateway import access, allowances, refusals
+from gateway.actors import Actor
+from gateway.views import page
+from generation import generations, media, scheduling
+from generation.forms import StudioForm
+from generation.models import Generation
+
+
+@access.signed_in
+@require_http_methods(["GET", "POST"])
+def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """Write a prompt, see its price, ask for it, watch what is being drawn."""
+    models = generations.offered()
+    form = StudioForm(request.POST or None, models=models)
+    refusal: refusals.Refused | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            generations.submit(by=actor, **form.cleaned_data)
+        except refusals.Refused as refused:
+            refusal = refused
+        else:
+            return redirect("/studio")
+    context = {
+        "form": form,
+        "models": models,
+        "refusal": refusal,
+        "membership": actor.membership,
+        "allowance": allowances.current(actor.membership) if actor.membership else None,
+        "price": models[0].price(models[0].seconds[0]) if models else None,
+        "running": running(actor),
+        "mark": "",
+        "latest": _mine(actor).filter(state__in=Generation.ENDED).order_by("-id")[:6],
+    }
+    context["mark"] = mark(context["running"])
+    return page(request, "generation/studio.html", context)
+
+
+@access.signed_in
+@require_GET
+def live(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """The part of the studio that changes; 204 when it has not since `seen`, a reload when something has ended."""
+    now_running = running(actor)
+    seen = request.GET.get("seen", "")
+    now = mark(now_running)
+    if seen == now:
+        return HttpResponse(status=204)
+    response = render(request, "generation/parts/live.html", {"running": now_running, "mark": now})
+    if _ids(seen) - _ids(now):
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@access.signed_in
+@require_POST
+def cancel(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
+    generations.cancel(own(actor, generation), by=actor)
+    return redirect(
+        request.POST.get("back") if request.POST.get("back") in {"/studio"} else f"/mine/{generation.hex}"
+    )
+
+
+@access.signed_in
+@require_safe
+def file(request: HttpRequest, actor: Actor, generation: UUID, kind: str) -> HttpResponseBase:
+    """The artist's own video, poster or contact sheet."""
+    found = own(actor, generation)
+    opened = media.open_for(actor, "own work", found.outputs.filter(kind=kind).first())
+    name = f"{found.model.slug}-{found.seed}.mp4" if request.GET.get("download") and kind == "video" else ""
+    return media.respond(request, opened, download=name)
+
+
+def own(actor: Actor, pk: UUID) -> Generation:
+    """The generation with this id, if `actor` may see it. Raises NotFound."""
+    found = _mine(actor).filter(pk=pk).first()
+    if found is None:
+        raise refusals.NotFound
+    return found
+
+
+def running(actor: Actor) -> list[Any]:
+    """What is waiting or being drawn for `actor`, each with its place in line and about how many seconds are left."""
+    return with_places(list(_mine(actor).exclude(state__in=Generation.ENDED).order_by("id")))
+
+
+def with_places(rows: list[Any]) -> list[Any]:
+    """Give each waiting row its `position` and `eta` in seconds; None for the others."""
+    lines = {pool: scheduling.positions(pool) for pool in {row.pool for row in rows if row.state == "queued"}}
+    for row in rows:
+        row.position = lines.get(row.pool, {}).get(row.pk) if row.state == "queued" else None
+        wait = scheduling.eta(row.pool, row.position) if row.position else None
+        row.eta = round(wait.total_seconds()) if wait else None
+    return rows
+
+
+def mark(rows: list[Any]) -> str:
+    """What a page has seen: the ids, and a digest of all that it shows."""
+    shown = "|".join(f"{row.pk.hex},{row.state},{row.step},{row.position},{row.eta}" for row in rows)
+    return "-".join([hashlib.sha256(shown.encode()).hexdigest()[:12], *(row.pk.hex for row in rows)])
+
+
+def _ids(seen: str) -> set[str]:
+    return set(seen.split("-")[1:])
+
+
+def _mine(actor: Actor) -> Any:
+    return Generation.objects.visible_to(actor).listed()

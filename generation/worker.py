@@ -1,0 +1,234 @@
+"""The GPU side: claim, draw, keep, finish; and the sweep that takes over from the dead.
+
+Every write carries the fence. A worker that lost its lease, or whose generation was cancelled, finds zero rows and
+lets go; its files are thrown away and nothing is charged.
+"""
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+from django.utils.module_loading import import_string
+
+from gateway import actors, allowances, refusals, states
+from gateway.actors import Actor
+from generation import engines, media, scheduling
+from generation.models import Generation, ModelProfile, Output
+
+log = logging.getLogger(__name__)
+PROGRESS_SECONDS = 0.25  # how often a step is written at most
+
+
+class Lost(engines.Stopped):
+    """The lease ran out, or the artist cancelled: nothing more may be written."""
+
+
+def look(pool: str, *, name: str) -> Generation | None:
+    """Claim the next generation of `pool` and bring it to an end; None when nothing waits.
+
+    Never raises for a generation that failed: its row says why and its credits went back.
+    """
+    generation = scheduling.claim(pool, worker=name, warm=_warm())
+    if generation is None:
+        return None
+    by = actors.worker(name)
+    began = time.monotonic()
+    try:
+        with _lease(generation) as lease:
+            _draw(generation, lease, by)
+    except Lost:
+        log.info("generation %s was let go: cancelled, or its lease was lost", generation.pk)
+    except engines.EngineError as error:
+        _fail(generation, by, error.code, str(error))
+    except Exception:
+        log.exception("generation %s failed", generation.pk)
+        _fail(
+            generation,
+            by,
+            "internal_error",
+            "Something broke here while drawing. It is in the operator's log.",
+        )
+    else:
+        log.info("generation %s completed in %.1f s", generation.pk, time.monotonic() - began)
+    return generation
+
+
+def sweep() -> set[str]:
+    """Return what dead workers held to the queue, or fail it after ATTEMPTS; return the pools where something waits.
+
+    The lease in `when` is asked again by the UPDATE, so a worker that renews at this moment keeps its row.
+    """
+    ran_out = Q(lease_until__lt=Now())
+    for generation in Generation.objects.filter(ran_out, state="in_progress"):
+        try:
+            if generation.fence < settings.ATTEMPTS:
+                states.move(
+                    generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker=""
+                )
+            else:
+                _end(
+                    generation,
+                    "failed",
+                    actors.SYSTEM,
+                    when=ran_out,
+                    error_code="worker_lost",
+                    error_message=f"The machine that drew it died {settings.ATTEMPTS} times. Your credits are back.",
+                )
+        except refusals.WrongState:
+            continue
+    return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
+
+
+class _Lease:
+    """One generation's lease: a thread renews it; `step` writes progress and raises Lost when it is gone."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self.lost = threading.Event()
+        self.stop = threading.Event()
+        self.good_until = time.monotonic() + settings.LEASE_SECONDS
+        self.wrote = 0.0
+
+    def renew_until_stopped(self) -> None:
+        while not self.stop.wait(settings.LEASE_SECONDS / 6):
+            self._ask(lambda: scheduling.renew(self.generation))
+        connection.close()
+
+    def step(self, done: int, total: int) -> None:
+        mine = Generation.objects.filter(
+            pk=self.generation.pk, fence=self.generation.fence, state="in_progress"
+        )
+        if time.monotonic() - self.wrote >= PROGRESS_SECONDS or done == total:
+            self.wrote = time.monotonic()
+            self._ask(lambda: bool(mine.update(step=min(done, self.generation.steps))))
+        else:
+            self._ask(mine.exists)
+        if self.lost.is_set():
+            raise Lost
+
+    def _ask(self, question: Any) -> None:
+        """Ask the row. A database that is away for a moment costs nothing while the lease is good."""
+        try:
+            if not question():
+                self.lost.set()
+            self.good_until = time.monotonic() + settings.LEASE_SECONDS * 5 / 6
+        except (DatabaseError, InterfaceError):
+            connection.close()
+            if time.monotonic() > self.good_until:
+                self.lost.set()
+
+
+@contextmanager
+def _lease(generation: Generation) -> Iterator[_Lease]:
+    lease = _Lease(generation)
+    thread = threading.Thread(target=lease.renew_until_stopped, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        lease.stop.set()
+        thread.join()
+
+
+def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
+    """Make the clip, keep its files under this attempt's path, and finish in one transaction."""
+    profile = generation.model
+    clip = _engine(profile).run(
+        engines.Model(
+            slug=profile.slug,
+            pipeline=profile.pipeline,
+            path=str(settings.MODELS_DIR / profile.source),
+            revision=profile.revision or None,
+            dtype=profile.dtype,
+        ),
+        engines.Request(
+            id=str(generation.pk),
+            prompt=generation.prompt,
+            width=generation.width // profile.upscale,
+            height=generation.height // profile.upscale,
+            frames=generation.frames,
+            fps=generation.fps,
+            steps=generation.steps,
+            guidance=generation.guidance,
+            seed=generation.seed,
+        ),
+        lease.step,
+    )
+    outputs: list[Output] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="clip-") as folder:
+            outputs += media.keep(generation, _encode(clip, generation, Path(folder)))
+        if lease.lost.is_set():
+            raise Lost
+        _finish(generation, lease, outputs, by)
+    except BaseException:
+        media.discard(outputs)
+        raise
+
+
+def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[str, Any]:
+    # By name: PyAV and Pillow belong to workers, and web processes import this module for its bell.
+    encode = import_string("generation.media.encode.all_files")
+    return encode(clip, folder, display=(generation.width, generation.height))
+
+
+def _finish(generation: Generation, lease: _Lease, outputs: list[Output], by: Actor) -> None:
+    """One transaction: the state, the files' rows, the charge. Tried again while the lease is good."""
+    while True:
+        try:
+            with atomic():
+                _move(generation, "completed", by, Q(fence=generation.fence), step=generation.steps)
+                Output.objects.bulk_create(outputs)
+                allowances.settle(generation.pk)
+            return
+        except refusals.WrongState:
+            raise Lost from None
+        except (DatabaseError, InterfaceError):
+            if time.monotonic() > lease.good_until:
+                raise
+            log.warning("generation %s could not be finished yet", generation.pk, exc_info=True)
+            connection.close()
+            time.sleep(0.5)
+
+
+def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:
+    try:
+        _end(
+            generation,
+            "failed",
+            by,
+            when=Q(fence=generation.fence),
+            error_code=code,
+            error_message=f"{message} Your credits are back."[:500],
+        )
+    except refusals.WrongState:
+        log.info("generation %s was let go before it failed", generation.pk)
+
+
+def _end(generation: Generation, to: str, by: Actor, *, when: Q, **changes: Any) -> None:
+    with atomic():
+        _move(generation, to, by, when, **changes)
+        allowances.give_back(generation.pk)
+
+
+def _move(generation: Generation, to: str, by: Actor, when: Q, **changes: Any) -> None:
+    states.move(generation, to, by=by, when=when, ended_at=Now(), lease_until=None, **changes)
+
+
+def _engine(profile: ModelProfile) -> engines.Engine:
+    return engines.find(profile.engine, threads=settings.ENGINE_THREADS or None, warm=settings.WARM_MODELS)
+
+
+def _warm() -> list[Any]:
+    slugs = engines.warm()
+    return list(ModelProfile.objects.filter(slug__in=slugs).values_list("pk", flat=True)) if slugs else []

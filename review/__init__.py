@@ -1,0 +1,1 @@
+"""From output to public."""

@@ -1,0 +1,377 @@
+"""/v1/submissions, /v1/reviews and /v1/publications: thin over the rules, the same ones that the pages call."""
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway import audit, refusals
+from gateway.api import Resource, page, read_id, show_id
+from gateway.models.base import Row
+from generation import media
+from generation.views import own
+from review import decisions, desk, publishing, queue, submissions, views
+from review.models import LICENCES, Clause, Decision, Publication, Submission
+
+VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
+
+
+class Words(serializers.Serializer[Any]):
+    """What a revision says."""
+
+    title = serializers.CharField(max_length=120)
+    credit = serializers.CharField(max_length=120)
+    licence = serializers.ChoiceField(choices=LICENCES)
+    description = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+
+class NewSubmission(Words):
+    video = serializers.CharField()
+
+
+class NewRevision(Words):
+    video = serializers.CharField(required=False)
+
+
+class Signature(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, allow_blank=True)
+    revision = serializers.IntegerField(min_value=1)
+
+
+class Verdict(serializers.Serializer[Any]):
+    """The reasons; `clauses` are numbers of the policy in force, `region` words for a place that is no second."""
+
+    clauses = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
+    facts = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
+    from_seconds = serializers.FloatField(min_value=0, required=False, allow_null=True, default=None)
+    to_seconds = serializers.FloatField(min_value=0, required=False, allow_null=True, default=None)
+    region = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+    def reasons(self) -> decisions.Reasons:
+        told = {**self.validated_data}
+        told.pop("note")
+        numbers = set(told.pop("clauses"))
+        found = {
+            clause.number: clause.pk
+            for clause in Clause.objects.filter(retired_at__isnull=True, number__in=numbers)
+        }
+        if numbers - found.keys():
+            raise refusals.UnknownClause(param="clauses")
+        return decisions.Reasons(clauses=list(found.values()), **told)
+
+
+# ---------------------------------------------------------------- submissions (artists)
+
+
+def show_submission(row: Submission) -> dict[str, Any]:
+    """A submission as its artist may know it."""
+    state, publication = row.shown_state, row.public
+    live = publication is not None and publication.state == "published"
+    actions = []
+    if state == "approved" and publication is None:
+        actions.append("sign_off")
+    if state == "changes_requested":
+        actions.append("revise")
+    if state in ("submitted", "changes_requested", "approved"):
+        actions.append("withdraw")
+    decision = None
+    if state in ("approved", "rejected", "changes_requested"):
+        decision = (
+            Decision.objects.effective().filter(revision=row.current).exclude(verdict="escalate").first()
+        )
+    return {
+        "id": show_id("submission", row.pk),
+        "object": "submission",
+        "video": show_id("video", row.generation_id),
+        "status": state,
+        "created_at": row.created_at,
+        "due_at": row.due_at,
+        "revision": _revision(row.current),
+        "decision": _decision(decision) if decision else None,
+        "publication": show_id("publication", publication.pk) if publication else None,
+        "published": live,
+        "actions": actions,
+    }
+
+
+def _revision(revision: Any) -> dict[str, Any] | None:
+    return revision and {
+        "number": revision.number,
+        "sha256": revision.sha256,
+        "title": revision.title,
+        "credit": revision.credit,
+        "licence": revision.licence,
+        "description": revision.description,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    clauses = decisions.clauses_of(decision)
+    return {
+        "id": show_id("decision", decision.pk),
+        "verdict": decision.verdict,
+        "clauses": [
+            {"number": clause.number, "version": clause.version, "title": clause.title} for clause in clauses
+        ],
+        "facts": decision.facts,
+        "from_seconds": decision.from_seconds,
+        "to_seconds": decision.to_seconds,
+        "region": decision.region,
+        "effective_at": decision.effective_at,
+        "letter": decisions.letter(decision)[1],
+    }
+
+
+class Submissions(Resource):
+    """Submit a work; list one's own, `?video=` those of one work."""
+
+    def post(self, request: Request) -> Response:
+        asked = NewSubmission(data=request.data)
+        asked.is_valid(raise_exception=True)
+        words = {**asked.validated_data}
+        generation = own(self.actor, read_id("video", words.pop("video")))
+        made = submissions.submit(generation, by=self.actor, **words)
+        return Response(show_submission(_mine(self, made.pk)), status=201)
+
+    def get(self, request: Request) -> Response:
+        rows = Submission.objects.listed().filter(membership__user=self.actor.user)
+        if video := request.query_params.get("video"):
+            rows = rows.filter(generation=read_id("video", video))
+        return Response(page(request, rows, "submission", show_submission))
+
+
+class OneSubmission(Resource):
+    """One's own submission."""
+
+    def get(self, request: Request, submission_id: str) -> Response:
+        return Response(show_submission(_mine(self, read_id("submission", submission_id))))
+
+
+class SubmissionAct(Resource):
+    """withdraw, sign_off, revise."""
+
+    act: str = ""
+
+    def post(self, request: Request, submission_id: str) -> Response:
+        found = _mine(self, read_id("submission", submission_id))
+        if self.act == "withdraw":
+            submissions.withdraw(found, by=self.actor)
+        elif self.act == "sign_off":
+            signature = Signature(data=request.data)
+            signature.is_valid(raise_exception=True)
+            publishing.sign_off(found, by=self.actor, **signature.validated_data)
+        else:
+            asked = NewRevision(data=request.data)
+            asked.is_valid(raise_exception=True)
+            words = {**asked.validated_data}
+            other = words.pop("video", None)
+            generation = own(self.actor, read_id("video", other)) if other else None
+            submissions.resubmit(found, by=self.actor, generation=generation, **words)
+        return Response(show_submission(_mine(self, found.pk)))
+
+
+def _mine(resource: Resource, pk: Any) -> Submission:
+    found = Submission.objects.listed().filter(pk=pk, membership__user=resource.actor.user).first()
+    if found is None:
+        raise refusals.NotFound
+    return found
+
+
+# ---------------------------------------------------------------- reviews (reviewers)
+
+
+def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
+    """A submission as a reviewer sees it; the work itself only under a lease."""
+    shown = {
+        "id": show_id("submission", row.pk),
+        "object": "review",
+        "status": row.state,
+        "due_at": row.due_at,
+        "cohort": row.membership.cohort.name,
+        "revision": _revision(row.current),
+        "lease_until": row.lease_until if held else None,
+        "actions": ["renew", "release", "approve", "reject", "request_changes", "escalate"]
+        if held
+        else ["take"],
+    }
+    if held:
+        generation = row.generation
+        shown |= {
+            "prompt": generation.prompt,
+            "model": generation.model.slug,
+            "seed": generation.seed,
+            "steps": generation.steps,
+            "size": generation.size,
+            "seconds": generation.seconds,
+        }
+    return shown
+
+
+class Reviews(Resource):
+    """What waits, due first."""
+
+    def get(self, request: Request) -> Response:
+        self.actor.must_have("review")
+        rows = queue.waiting_for(self.actor).listed()[:100]
+        return Response({"object": "list", "data": [show_review(row, held=False) for row in rows]})
+
+
+class NextReview(Resource):
+    """Take what is due first, under a lease of ten minutes."""
+
+    def post(self, request: Request) -> Response:
+        taken = queue.take_next(by=self.actor)
+        audit.record("submission.viewed", by=self.actor, subject=taken)
+        return Response(show_review(_any(taken), held=True))
+
+
+class OneReview(Resource):
+    """A work on one's desk."""
+
+    def get(self, request: Request, submission_id: str) -> Response:
+        self.actor.must_have("review")
+        held = queue.held_by(self.actor).listed().filter(pk=read_id("submission", submission_id)).first()
+        if held is None:
+            self.actor.must_be_reviewer()
+            raise refusals.NotFound
+        return Response(show_review(held, held=True))
+
+
+class ReviewContent(Resource):
+    """The file on one's desk."""
+
+    def get(self, request: Request, submission_id: str) -> HttpResponseBase:
+        self.actor.must_have("review")
+        kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
+        opened = desk.open_held(self.actor, read_id("submission", submission_id), kind)
+        return media.respond(request._request, opened)
+
+
+class ReviewAct(Resource):
+    """take, renew, release, approve, reject, request_changes, escalate, undo."""
+
+    act: str = ""
+
+    def post(self, request: Request, submission_id: str) -> Response:
+        self.actor.must_be_reviewer()
+        found = Submission.objects.listed().filter(pk=read_id("submission", submission_id)).first()
+        if found is None:
+            raise refusals.NotFound
+        if self.act == "take":
+            queue.take(found, by=self.actor)
+            audit.record("submission.viewed", by=self.actor, subject=found)
+        elif self.act == "renew":
+            queue.renew(found, by=self.actor)
+        elif self.act == "release":
+            queue.release(found, by=self.actor)
+        elif self.act == "undo":
+            _undo(self, found)
+        else:
+            return Response(_decision(self._decide(request, found)))
+        held = self.act != "release"
+        return Response(show_review(_any(found), held=held))
+
+    def _decide(self, request: Request, found: Submission) -> Decision:
+        asked = Verdict(data=request.data)
+        asked.is_valid(raise_exception=True)
+        note = asked.validated_data["note"]
+        if self.act == "approve":
+            return decisions.approve(found, by=self.actor, note=note)
+        if self.act == "escalate":
+            return decisions.escalate(found, by=self.actor, note=note)
+        rule = decisions.reject if self.act == "reject" else decisions.request_changes
+        return rule(found, by=self.actor, reasons=asked.reasons(), note=note)
+
+
+def _undo(resource: Resource, submission: Submission) -> None:
+    latest = (
+        Decision.objects.select_related("revision__submission")
+        .filter(revision__submission=submission, reviewer=resource.actor.user)
+        .order_by("-id")
+        .first()
+    )
+    if latest is None:
+        raise refusals.NotFound
+    decisions.undo(latest, by=resource.actor)
+
+
+def _any(row: Row) -> Submission:
+    return Submission.objects.listed().get(pk=row.pk)
+
+
+# ---------------------------------------------------------------- publications (anyone)
+
+
+def show_publication(row: Publication) -> dict[str, Any]:
+    """A published work; of an ended one only that it was here."""
+    shown: dict[str, Any] = {
+        "id": show_id("publication", row.pk),
+        "object": "publication",
+        "status": row.state,
+        "title": row.revision.title,
+        "credit": row.revision.credit,
+        "published_at": row.created_at,
+        "ended_at": row.ended_at,
+        "url": f"/works/{row.pk.hex}",
+    }
+    if row.state == "published":
+        shown |= {
+            "licence": row.revision.licence,
+            "description": row.revision.description,
+            "sha256": row.revision.sha256,
+            "model": row.submission.generation.model.slug,
+            "video_url": f"/works/{row.pk.hex}/video.mp4",
+            "poster_url": f"/works/{row.pk.hex}/poster.webp",
+        }
+    return shown
+
+
+class Publications(Resource):
+    """What is public. No token is needed to read it."""
+
+    permission_classes = ()
+
+    def get(self, request: Request) -> Response:
+        return Response(page(request, Publication.objects.feed().listed(), "publication", show_publication))
+
+
+class OnePublication(Resource):
+    """A published work, or 410 and the tombstone."""
+
+    permission_classes = ()
+
+    def get(self, request: Request, publication_id: str) -> Response:
+        found = Publication.objects.listed().filter(pk=read_id("publication", publication_id)).first()
+        if found is None:
+            raise refusals.NotFound
+        return Response(show_publication(found), status=200 if found.state == "published" else 410)
+
+
+class PublicationContent(Resource):
+    """A published file."""
+
+    permission_classes = ()
+
+    def get(self, request: Request, publication_id: str) -> HttpResponseBase:
+        kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
+        return media.respond(
+            request._request, views.open_public(read_id("publication", publication_id), kind)
+        )
+
+
+class WithdrawPublication(Resource):
+    """Its artist takes it back."""
+
+    def post(self, request: Request, publication_id: str) -> Response:
+        found = (
+            Publication.objects.listed()
+            .filter(pk=read_id("publication", publication_id), submission__membership__user=self.actor.user)
+            .first()
+        )
+        if found is None:
+            raise refusals.NotFound
+        publishing.withdraw(found, by=self.actor)
+        return Response(show_publication(found))

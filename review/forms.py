@@ -1,0 +1,65 @@
+"""What artists and reviewers type about a work."""
+
+from typing import Any
+
+from django import forms
+
+from review.decisions import Reasons
+from review.models import LICENCES, Clause
+
+
+class SubmissionForm(forms.Form):
+    title = forms.CharField(max_length=120)
+    credit = forms.CharField(label="Credit line", max_length=120, help_text="How you want to be named.")
+    licence = forms.ChoiceField(choices=LICENCES)
+    description = forms.CharField(
+        label="A few words to go with it",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
+        required=False,
+    )
+
+
+class SignatureForm(forms.Form):
+    name = forms.CharField(label="Your name", max_length=120, required=False)
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class DecisionForm(forms.Form):
+    """The reasons. Whether they suffice for a verdict is the rules' to say."""
+
+    clauses = forms.ModelMultipleChoiceField(
+        Clause.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    facts = forms.CharField(
+        label="What you saw, and where",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=5000,
+        required=False,
+    )
+    from_seconds = forms.FloatField(label="From second", min_value=0, required=False)
+    to_seconds = forms.FloatField(label="to", min_value=0, required=False)
+    whole = forms.BooleanField(label="The whole clip", required=False)
+    note = forms.CharField(
+        label="Note for colleagues; the artist does not read it",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=2000,
+        required=False,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["clauses"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = Clause.objects.filter(retired_at__isnull=True)
+
+    def reasons(self) -> Reasons:
+        """Of a valid form."""
+        cleaned = self.cleaned_data
+        return Reasons(
+            clauses=[clause.pk for clause in cleaned["clauses"]],
+            facts=cleaned["facts"],
+            from_seconds=None if cleaned["whole"] else cleaned["from_seconds"],
+            to_seconds=None if cleaned["whole"] else cleaned["to_seconds"],
+            region="the whole clip" if cleaned["whole"] else "",
+        )

@@ -1,0 +1,71 @@
+"""What a program stands on before the first artist comes: catalogue, policy, terms, a first cohort."""
+
+from gateway import audit
+from gateway.actors import SYSTEM
+from gateway.models import Cohort, Terms
+from generation import catalogue
+from review.models import Clause
+
+CLAUSES = (
+    (
+        "A real person, without their word",
+        "The clip shows a real, living person whom a viewer would recognise, and that person has not agreed.",
+        "A politician's face on somebody else's body. Not meant: a crowd, a figure nobody could name.",
+    ),
+    (
+        "Violence shown to hurt",
+        "The clip dwells on cruelty for its own sake, or threatens somebody.",
+        "A torture in close-up without anything around it. Not meant: war, grief or anger as a subject.",
+    ),
+    (
+        "Children, sexualised",
+        "The clip sexualises anybody who is, or looks like, a child. There is no exception.",
+        "Any such picture, drawn ones too.",
+    ),
+    (
+        "Flashing light",
+        "More than three general flashes, or red flashes, within any second (WCAG 2.3.1): it can cause a seizure.",
+        "A strobe over the whole frame. Not meant: a single flash, a slow pulse.",
+    ),
+    (
+        "Somebody else's work, as one's own",
+        "The clip copies a particular work or a living artist's signature closely enough to be taken for it.",
+        "A known logo, a film's still set in motion. Not meant: a style, an homage, a parody.",
+    ),
+)
+
+TERMS = """\
+What you make here is yours. The program claims no rights in your prompts, your clips or your name.
+
+Nothing that you make becomes public before you sign it. A reviewer's approval publishes nothing: it only lays the \
+work before you. You can withdraw a published work at any time, and its page becomes an empty one at once.
+
+Private use and download never need an approval. A refusal names a clause of the policy, the facts and the place in \
+the clip. Criticism of the program is never a reason.
+
+Your works are not used to promote the program, to train models or for research, unless you say so for that purpose; \
+you can take that back.
+
+Work that you do for the program is paid. Rate card 1: testing by the hour 48.00 €; a report of a fault that we can \
+repeat 40.00 €; written feedback that we asked for 60.00 €; a work shown for the program 200.00 €.
+
+Every request is recorded, and so is every change of state: ids and figures in a log that nobody can change, what is \
+personal beside it, where it can be erased.
+"""
+
+
+def lay() -> None:
+    """Add what is missing; what is there stays as it is."""
+    catalogue.load()
+    if not Clause.objects.exists():
+        for number, (title, body, example) in enumerate(CLAUSES, start=1):
+            Clause.objects.create(number=number, title=title, body=body, example=example)
+    if not Terms.objects.exists():
+        audit.record(
+            "terms.published",
+            by=SYSTEM,
+            subject=Terms.objects.create(version=1, body=TERMS),
+            facts={"version": 1},
+        )
+    if not Cohort.objects.filter(smoke=False).exists():
+        Cohort.objects.create(name="Atelier 2026", credits=120, review_hours=24)

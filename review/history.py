@@ -1,0 +1,97 @@
+"""A work's life in sentences, read off the audit log, and where it stands now."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.models import Entry
+from generation.models import Generation
+from review.models import Decision, Submission
+
+SENTENCES = {
+    "generation.queued": "You asked for it. {credits} credits set aside.",
+    "generation.in_progress": "A machine began to draw it.",
+    "generation.completed": "Drawn. {price} credits charged.",
+    "generation.failed": "It failed; the credits came back.",
+    "generation.cancelled": "You cancelled it; the credits came back.",
+    "submission.submitted": "You submitted revision {revision}.",
+    "submission.viewed": "A reviewer looked at it.",
+    "submission.withdrawn": "You took the submission back.",
+    "sign_off.signed": "You signed it: bon à tirer.",
+    "publication.published": "It went public.",
+    "publication.withdrawn": "You withdrew it from the public.",
+    "publication.taken_down": "It was taken down.",
+}
+VERDICTS = {
+    "approve": "Approved.",
+    "request_changes": "A change was asked for.",
+    "reject": "Not approved.",
+}
+WAITS = {
+    "submitted": "A reviewer will look at it.",
+    "changes_requested": "It waits for your new version.",
+    "approved": "Nothing is public. You decide.",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a work's life; the last one may be what is so `now`."""
+
+    at: datetime | None
+    sentence: str
+    now: bool = False
+
+
+def events(generation: Generation, submission: Submission | None) -> list[Event]:
+    """What happened to a work, oldest first, as its artist may know it: no verdict before it is in effect."""
+    decided = {
+        decision.pk: decision
+        for decision in Decision.objects.effective().filter(revision__submission__generation=generation)
+    }
+    submissions = Submission.objects.filter(generation=generation).values_list("pk", "publication__pk")
+    signed = generation.submissions.values_list("revisions__sign_off__pk", flat=True)
+    subjects = {generation.pk, *decided, *signed, *(pk for pair in submissions for pk in pair)} - {None}
+    lines = []
+    for entry in Entry.objects.filter(subject_id__in=subjects).order_by("id"):
+        if sentence := _sentence(entry, generation, decided):
+            lines.append(Event(entry.at, sentence))
+    if submission is not None and submission.public is None and (waits := WAITS.get(submission.shown_state)):
+        lines.append(Event(None, waits, now=True))
+    return lines
+
+
+def _sentence(entry: Entry, generation: Generation, decided: dict[Any, Decision]) -> str | None:
+    facts = json.loads(bytes(entry.body)).get("facts", {})
+    if entry.action == "decision.in_effect":
+        return VERDICTS.get(decided[entry.subject_id].verdict) if entry.subject_id in decided else None
+    if entry.action == "generation.queued" and "credits" not in facts:
+        return "The machine that drew it died, and it went back into the line."
+    if entry.action == "submission.submitted" and "revision" not in facts:
+        return None  # a reviewer's undo
+    template = SENTENCES.get(entry.action)
+    return template.format(**{"price": generation.credits, **facts}) if template else None
+
+
+def status(generation: Generation, submission: Submission | None) -> tuple[str, str]:
+    """Where a work stands, in words, and the tone: `hand` is what waits for its artist."""
+    if generation.state != "completed":
+        words = {
+            "queued": "In line",
+            "in_progress": "Being drawn",
+            "failed": "Failed",
+            "cancelled": "Cancelled",
+        }
+        return words[generation.state], "warn" if generation.state == "failed" else ""
+    if submission is None:
+        return "Private", ""
+    if submission.public is not None and submission.public.state == "published":
+        return f"Public since {submission.public.created_at:%-d %B}", "well"
+    return {
+        "submitted": ("With the reviewers", ""),
+        "changes_requested": ("A change is asked for", "hand"),
+        "approved": ("Approved: waits for your signature", "hand"),
+        "rejected": ("Not approved", "warn"),
+        "withdrawn": ("Withdrawn: private", ""),
+    }[submission.shown_state]

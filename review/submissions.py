@@ -1,0 +1,143 @@
+"""An artist lays a work before the reviewers, sends a new version, or takes it back."""
+
+from datetime import timedelta
+
+from django.db import IntegrityError
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+from django.utils import timezone
+
+from gateway import audit, refusals, states
+from gateway.actors import Actor
+from gateway.models import Membership
+from generation.models import Generation, Output
+from review import publishing
+from review.models import Decision, Publication, Revision, Submission
+
+
+def submit(
+    generation: Generation, *, by: Actor, title: str, credit: str, licence: str, description: str = ""
+) -> Submission:
+    """Ask whether this work may become public, under this credit and licence. An answer is due within the cohort's hours.
+
+    Raises NotFound for somebody else's, Suspended, MissingScope, NothingToSubmit, AlreadySubmitted.
+    """
+    membership = _owner(generation.membership, by)
+    video = _video(generation)
+    try:
+        with atomic():
+            submission = Submission.objects.create(
+                membership=membership,
+                generation=generation,
+                due_at=timezone.now() + timedelta(hours=membership.cohort.review_hours),
+            )
+            revision = _revise(submission, video, 1, title, credit, licence, description)
+            submission.current = revision
+            submission.save(update_fields=["current"])
+            _record(submission, revision, by)
+    except IntegrityError as error:
+        if "one_live_submission_a_work" in str(error):
+            raise refusals.AlreadySubmitted from None
+        raise
+    return submission
+
+
+def resubmit(
+    submission: Submission,
+    *,
+    by: Actor,
+    title: str,
+    credit: str,
+    licence: str,
+    description: str = "",
+    generation: Generation | None = None,
+) -> Submission:
+    """Answer a request for changes with a new revision: other words, or another clip (`generation`) of the artist's.
+
+    Raises NotFound, Suspended, MissingScope, NothingToSubmit, NotYetInEffect, WrongState.
+    """
+    membership = _owner(submission.membership, by)
+    if generation is not None:
+        _owner(generation.membership, by)
+    video = _video(generation or submission.generation)
+    with atomic():
+        locked = Submission.objects.select_for_update().get(pk=submission.pk)
+        if locked.state != "changes_requested":
+            raise refusals.WrongState(locked, "submitted")
+        if pending := Decision.objects.filter(
+            revision=locked.current_id, undone_at__isnull=True, effective_at__gt=Now()
+        ).first():
+            raise refusals.NotYetInEffect(at=f"{pending.effective_at:%H:%M:%S} UTC")
+        number = locked.revisions.count() + 1
+        revision = _revise(locked, video, number, title, credit, licence, description)
+        states.move(
+            submission,
+            "submitted",
+            by=by,
+            current=revision,
+            due_at=timezone.now() + timedelta(hours=membership.cohort.review_hours),
+            facts={"revision": number, "sha256": revision.sha256},
+        )
+    return submission
+
+
+def withdraw(submission: Submission, *, by: Actor) -> None:
+    """Take it back, at any point; what was published of it becomes a tombstone at once. Never refused for a state
+    but `withdrawn`.
+
+    Raises NotFound for somebody else's, MissingScope, WrongState.
+    """
+    by.must_have("submit")
+    if by.user is None or submission.membership.user_id != by.user.pk:
+        raise refusals.NotFound
+    with atomic():
+        Submission.objects.select_for_update().get(pk=submission.pk)
+        published = Publication.objects.filter(submission=submission, state="published").first()
+        if published is not None:
+            publishing.end(published, "withdrawn", by=by)
+        states.move(submission, "withdrawn", by=by, holder=None, lease_until=None)
+
+
+def _owner(membership: Membership, by: Actor) -> Membership:
+    by.must_have("submit")
+    if by.user is None or membership.user_id != by.user.pk:
+        raise refusals.NotFound
+    return by.must_be_member()
+
+
+def _video(generation: Generation) -> Output:
+    video = generation.outputs.filter(kind="video").first()
+    if generation.state != "completed" or video is None:
+        raise refusals.NothingToSubmit(state=generation.state.replace("_", " "))
+    return video
+
+
+def _revise(
+    submission: Submission,
+    video: Output,
+    number: int,
+    title: str,
+    credit: str,
+    licence: str,
+    description: str,
+) -> Revision:
+    return Revision.objects.create(
+        submission=submission,
+        number=number,
+        output=video,
+        sha256=video.sha256,
+        title=title.strip(),
+        credit=credit.strip(),
+        licence=licence,
+        description=description.strip(),
+    )
+
+
+def _record(submission: Submission, revision: Revision, by: Actor) -> None:
+    audit.record(
+        "submission.submitted",
+        by=by,
+        subject=submission,
+        facts={"revision": revision.number, "sha256": revision.sha256},
+        detail={"title": revision.title, "credit": revision.credit, "licence": revision.licence},
+    )

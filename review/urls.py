@@ -1,0 +1,57 @@
+"""Works and their way to the public, the desk, the public pages, and /v1 of all three."""
+
+from django.urls import path
+
+from review import api, desk, views
+
+SUBMISSION = "v1/submissions/<str:submission_id>"
+REVIEW = "v1/reviews/<str:submission_id>"
+PUBLICATION = "v1/publications/<str:publication_id>"
+
+urlpatterns = [
+    path("", views.home),
+    path("works/<hex:publication>", views.public_work),
+    path("works/<hex:publication>/video.mp4", views.public_file, {"kind": "video"}),
+    path("works/<hex:publication>/poster.webp", views.public_file, {"kind": "poster"}),
+    path("dashboard", views.dashboard),
+    path("notices/read", views.read_notices),
+    path("mine", views.works),
+    path("mine/<hex:generation>", views.work),
+    path("mine/<hex:generation>/live", views.work_live),
+    path("mine/<hex:generation>/submit", views.submit),
+    path("submissions/<hex:submission>/withdraw", views.withdraw_submission),
+    path("submissions/<hex:submission>/sign-off", views.sign_off),
+    path("publications/<hex:publication>/withdraw", views.withdraw_publication),
+    path("review", desk.show_queue),
+    path("review/next", desk.take_next),
+    path("review/<hex:submission>", desk.desk),
+    path("review/<hex:submission>/take", desk.take),
+    path("review/<hex:submission>/renew", desk.renew),
+    path("review/<hex:submission>/release", desk.release),
+    *(
+        path(f"review/<hex:submission>/{verdict}", desk.decide, {"verdict": verdict})
+        for verdict in ("approve", "request-changes", "reject", "escalate")
+    ),
+    path("review/<hex:submission>/video.mp4", desk.file, {"kind": "video"}),
+    path("review/<hex:submission>/poster.webp", desk.file, {"kind": "poster"}),
+    path("review/<hex:submission>/sheet.webp", desk.file, {"kind": "sheet"}),
+    path("review/decisions/<hex:decision>/undo", desk.undo),
+    path("v1/submissions", api.Submissions.as_view()),
+    path(SUBMISSION, api.OneSubmission.as_view()),
+    *(
+        path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act))
+        for act in ("withdraw", "sign_off", "revise")
+    ),
+    path("v1/reviews", api.Reviews.as_view()),
+    path("v1/reviews/next", api.NextReview.as_view()),
+    path(REVIEW, api.OneReview.as_view()),
+    path(f"{REVIEW}/content", api.ReviewContent.as_view()),
+    *(
+        path(f"{REVIEW}/{act}", api.ReviewAct.as_view(act=act))
+        for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
+    ),
+    path("v1/publications", api.Publications.as_view()),
+    path(PUBLICATION, api.OnePublication.as_view()),
+    path(f"{PUBLICATION}/content", api.PublicationContent.as_view()),
+    path(f"{PUBLICATION}/withdraw", api.WithdrawPublication.as_view()),
+]

@@ -1,0 +1,282 @@
+"""The artist's works and their way to the public, and the public pages. The reviewer's pages are in desk.py."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from gateway import access, allowances, notices, refusals
+from gateway.actors import NOBODY, Actor
+from gateway.views import page
+from generation import media
+from generation.models import Generation
+from generation.views import mark, own, with_places
+from review import decisions, history, publishing, submissions
+from review.forms import SignatureForm, SubmissionForm
+from review.models import Decision, Publication, Submission
+
+FILTERS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "private": {"state": "completed", "submissions__isnull": True},
+    "submitted": {"submissions__state__in": ["submitted", "escalated", "changes_requested"]},
+    "approved": {"submissions__state": "approved"},
+    "public": {"submissions__publication__state": "published"},
+}
+
+
+@access.signed_in
+@require_GET
+def dashboard(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """What waits for the artist's hand, what they have, what they made lately."""
+    works = with_status(_mine(actor).order_by("-id")[:6])
+    waiting = (
+        Submission.objects.visible_to(actor)
+        .listed()
+        .filter(
+            membership__user=actor.user, state__in=["approved", "changes_requested"], publication__isnull=True
+        )
+        .order_by("-id")[:20]
+    )
+    context = {
+        "allowance": allowances.current(actor.membership) if actor.membership else None,
+        "waits": [submission for submission in waiting if not submission.pending],
+        "works": works,
+        "notices": notices.unread(actor)[:10],
+    }
+    return render(request, "review/dashboard.html", context)
+
+
+@access.signed_in
+@require_POST
+def read_notices(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    notices.mark_read(actor)
+    return redirect("/dashboard")
+
+
+@access.signed_in
+@require_GET
+def works(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """All of an artist's works, latest first."""
+    chosen = request.GET.get("show", "all")
+    rows = _mine(actor).filter(**FILTERS.get(chosen, {})).order_by("-id").distinct()
+    found = Paginator(rows, 24).get_page(request.GET.get("page"))
+    found.object_list = with_status(found.object_list)
+    return render(request, "review/works.html", {"page": found, "filter": chosen, "filters": FILTERS})
+
+
+@access.signed_in
+@require_GET
+def work(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse:
+    return _work(request, actor, generation)
+
+
+@access.signed_in
+@require_GET
+def work_live(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse:
+    """The part of a work's page that moves while it is drawn; the page itself when it has ended."""
+    found = with_places([own(actor, generation)])[0]
+    now = mark([found])
+    if request.GET.get("seen") == now:
+        return HttpResponse(status=204)
+    response = render(request, "review/parts/progress.html", {"generation": found, "mark": now})
+    if found.ended:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@access.signed_in
+@require_POST
+def submit(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
+    """Submit a work for approval, or send the new version that was asked for."""
+    form = SubmissionForm(request.POST)
+    found = own(actor, generation)
+
+    def act() -> None:
+        existing = _submission(actor, found)
+        if existing is not None and existing.state == "changes_requested":
+            submissions.resubmit(existing, by=actor, **form.cleaned_data)
+        else:
+            submissions.submit(found, by=actor, **form.cleaned_data)
+        messages.success(request, "It is with the reviewers. You can take it back at any time.")
+
+    return _act(request, actor, found.pk, form, act)
+
+
+@access.signed_in
+@require_POST
+def withdraw_submission(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBase:
+    found = _of(actor, submission)
+    submissions.withdraw(found, by=actor)
+    messages.success(request, "You took it back. It is private.")
+    return redirect(f"/mine/{found.generation_id.hex}")
+
+
+@access.signed_in
+@require_POST
+def sign_off(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBase:
+    """Bon à tirer."""
+    found = _of(actor, submission)
+    form = SignatureForm(request.POST)
+
+    def act() -> None:
+        publishing.sign_off(
+            found, by=actor, revision=form.cleaned_data["revision"], name=form.cleaned_data["name"]
+        )
+        messages.success(request, "Signed. It is public now; you can withdraw it at any time.")
+
+    return _act(request, actor, found.generation_id, form, act)
+
+
+@access.signed_in
+@require_POST
+def withdraw_publication(request: HttpRequest, actor: Actor, publication: UUID) -> HttpResponseBase:
+    found = (
+        Publication.objects.listed().filter(pk=publication, submission__membership__user=actor.user).first()
+    )
+    if found is None:
+        raise refusals.NotFound
+    publishing.withdraw(found, by=actor)
+    messages.success(request, "Withdrawn. Its public page is a tombstone from now on.")
+    return redirect(f"/mine/{found.submission.generation_id.hex}")
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """What artists have signed."""
+    latest = Publication.objects.feed().listed().order_by("-id")[:24]
+    return render(request, "public/home.html", {"publications": latest})
+
+
+@require_safe
+def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
+    """A published work, or the tombstone that it left."""
+    found = Publication.objects.listed().filter(pk=publication).first()
+    if found is None:
+        raise refusals.NotFound
+    context = {
+        "publication": found,
+        "revision": found.revision,
+        "model_name": found.submission.generation.model.name,
+        "smoke": found.submission.membership.cohort.smoke,
+    }
+    if found.state != "published":
+        response = render(request, "public/tombstone.html", context, status=410)
+    else:
+        response = render(request, "public/work.html", context)
+    response["Cache-Control"] = "no-cache"
+    response["X-Robots-Tag"] = "noindex" if context["smoke"] else "noai, noimageai"
+    return response
+
+
+@require_safe
+def public_file(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
+    """A published work's clip or poster; gone with its withdrawal."""
+    return media.respond(request, open_public(publication, kind))
+
+
+def open_public(publication: UUID, kind: str) -> media.Opened:
+    """The file of a published work. Raises NotFound, GoneByItsArtist."""
+    found = Publication.objects.listed().filter(pk=publication).first()
+    if found is None:
+        raise refusals.NotFound
+    if found.state != "published":
+        raise refusals.GoneByItsArtist
+    output = found.revision.output.generation.output(kind)
+    return media.open_for(NOBODY, "public", output, under=Publication.objects.public().filter(pk=publication))
+
+
+def with_status(generations: Any) -> list[Any]:
+    """Give each its `submission` (the latest) and its `status`."""
+    rows = list(generations)
+    for row in rows:
+        row.submission = next(iter(row.submissions.all()), None)
+        row.status = history.status(row, row.submission)
+    return rows
+
+
+def _mine(actor: Actor) -> Any:
+    latest_first = Prefetch("submissions", Submission.objects.listed().order_by("-id"))
+    return Generation.objects.visible_to(actor).listed().prefetch_related(latest_first)
+
+
+def _submission(actor: Actor, generation: Generation) -> Submission | None:
+    return Submission.objects.visible_to(actor).listed().filter(generation=generation).order_by("-id").first()
+
+
+def _of(actor: Actor, submission: UUID) -> Submission:
+    found = Submission.objects.listed().filter(pk=submission, membership__user=actor.user).first()
+    if found is None:
+        raise refusals.NotFound
+    return found
+
+
+def _act(
+    request: HttpRequest, actor: Actor, generation: UUID, form: Any, act: Callable[[], None]
+) -> HttpResponseBase:
+    """Do it and show the work; when it is refused, show the work with the sentence and what was typed."""
+    if not form.is_valid():
+        return _work(request, actor, generation, form=form)
+    try:
+        act()
+    except refusals.Refused as refusal:
+        return _work(request, actor, generation, form=form, refusal=refusal)
+    return redirect(f"/mine/{generation.hex}")
+
+
+def _work(
+    request: HttpRequest,
+    actor: Actor,
+    pk: UUID,
+    *,
+    form: Any = None,
+    refusal: refusals.Refused | None = None,
+) -> HttpResponse:
+    generation = with_places([own(actor, pk)])[0]
+    submission = _submission(actor, generation)
+    revision = submission.current if submission else None
+    shown = submission.shown_state if submission else ""
+    publication = submission.public if submission else None
+    decision = None
+    if revision is not None and shown != "submitted":
+        decision = Decision.objects.effective().filter(revision=revision).exclude(verdict="escalate").first()
+    can = {
+        "cancel": not generation.ended,
+        "submit": generation.state == "completed" and shown in ("", "withdrawn", "rejected"),
+        "resubmit": shown == "changes_requested",
+        "withdraw": shown in ("submitted", "changes_requested", "approved") and publication is None,
+        "sign": shown == "approved" and publication is None,
+        "unpublish": publication is not None and publication.state == "published",
+    }
+    signing = isinstance(form, SignatureForm)
+    if form is None or signing:
+        form = SubmissionForm(initial=_initial(actor, revision))
+    context = {
+        "generation": generation,
+        "output": generation.output("video"),
+        "submission": submission,
+        "revision": revision,
+        "shown_state": shown,
+        "status": history.status(generation, submission),
+        "decision": decision,
+        "decision_clauses": decisions.clauses_of(decision) if decision else [],
+        "decision_place": decisions.place(decision) if decision else "",
+        "publication": publication,
+        "form": form,
+        "can": can,
+        "events": history.events(generation, submission),
+        "refusal": refusal,
+        "mark": mark([generation]),
+    }
+    return page(request, "review/work.html", context)
+
+
+def _initial(actor: Actor, revision: Any) -> dict[str, Any]:
+    if revision is None:
+        return {"credit": actor.user.name if actor.user else ""}
+    return {name: getattr(revision, name) for name in ("title", "credit", "licence", "description")}

@@ -1,0 +1,132 @@
+"""Plain makers of rows, by the rules where there are rules."""
+
+from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+from allauth.account.models import EmailAddress
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+
+from gateway import actors, allowances, states, tokens
+from gateway.actors import Actor
+from gateway.models import Cohort, Membership, User
+from generation import catalogue, generations, media
+from generation.engines import Clip
+from generation.media import encode
+from generation.models import Generation, ModelProfile, Output
+from review import decisions, founding, publishing, queue, submissions
+from review.models import Clause, Decision, Publication, Submission
+
+number = count(1)
+PASSWORD = "a long enough password"
+
+
+def user(name: str = "", **fields: Any) -> User:
+    name = name or f"Person {next(number)}"
+    email = f"{name.lower().replace(' ', '.')}.{next(number)}@example.org"
+    made = User.objects.create_user(email, None, name=name, **fields)
+    EmailAddress.objects.create(user=made, email=email, verified=True, primary=True)
+    return made
+
+
+def cohort(**fields: Any) -> Cohort:
+    return Cohort.objects.create(**{"name": f"Cohort {next(number)}", "credits": 20, **fields})
+
+
+def artist(name: str = "", *, credits: int = 20, cohort: Cohort | None = None) -> Actor:
+    """Somebody with a membership."""
+    made = user(name)
+    Membership.objects.create(user=made, cohort=cohort or globals()["cohort"](), credits=credits)
+    return actors.person(made)
+
+
+def reviewer(name: str = "") -> Actor:
+    return actors.person(user(name, is_reviewer=True))
+
+
+def admin(name: str = "") -> Actor:
+    return actors.person(user(name, is_staff=True, is_superuser=True))
+
+
+def token(actor: Actor, *scopes: str) -> str:
+    """A token's secret, with all that its owner may have unless `scopes` says less."""
+    everything = ["generate", "submit", "publish"] if actor.membership else []
+    everything += ["review"] if actor.is_reviewer else []
+    return tokens.issue(by=actor, label="test", scopes=list(scopes) or everything)[1]
+
+
+def sketch() -> ModelProfile:
+    catalogue.load()
+    return ModelProfile.objects.get(slug="sketch")
+
+
+def policy() -> list[Clause]:
+    founding.lay()
+    return decisions.in_force()
+
+
+def queued(by: Actor, prompt: str = "a red circle over a blue field", **asked: Any) -> Generation:
+    sketch()
+    return generations.submit(by=by, prompt=prompt, **{"seconds": 1, **asked})
+
+
+@cache
+def _files() -> dict[str, Any]:
+    """A real clip of nine frames with its poster and sheet, encoded once."""
+    random = np.random.default_rng(0)
+    clip = Clip(frames=random.integers(0, 255, (9, 64, 64, 3), dtype=np.uint8), fps=8, seed=0)
+    return encode.all_files(clip, Path(mkdtemp(prefix="clip-")), display=(256, 256))
+
+
+def completed(by: Actor, **asked: Any) -> Generation:
+    """A generation that has ended well, with its files kept; drawn by nobody."""
+    generation = queued(by, **asked)
+    Generation.objects.filter(pk=generation.pk).update(
+        state="in_progress", fence=1, lease_until=Now(), started_at=Now()
+    )
+    generation.refresh_from_db()
+    with atomic():
+        states.move(
+            generation, "completed", by=actors.SYSTEM, when=Q(fence=1), ended_at=Now(), lease_until=None, step=generation.steps
+        )
+        Output.objects.bulk_create(media.keep(generation, _files()))
+        allowances.settle(generation.pk)
+    return generation
+
+
+def submitted(by: Actor, generation: Generation | None = None, **words: Any) -> Submission:
+    words = {"title": "Kiln", "credit": "An artist", "licence": "CC-BY-4.0", **words}
+    return submissions.submit(generation or completed(by), by=by, **words)
+
+
+def reasons(**told: Any) -> decisions.Reasons:
+    policy()
+    clause = Clause.objects.get(number=4, retired_at__isnull=True)
+    return decisions.Reasons(**{"clauses": [clause.pk], "facts": "It blinks.", "from_seconds": 0.5, **told})
+
+
+def decided(submission: Submission, verdict: str = "approve", *, by: Actor | None = None) -> Decision:
+    """Taken and decided; in effect at once when the test has set UNDO_SECONDS to 0."""
+    by = by or reviewer()
+    taken = queue.take(Submission.objects.get(pk=submission.pk), by=by)
+    if verdict == "approve":
+        return decisions.approve(taken, by=by)
+    if verdict == "escalate":
+        return decisions.escalate(taken, by=by)
+    return {"reject": decisions.reject, "request_changes": decisions.request_changes}[verdict](
+        taken, by=by, reasons=reasons()
+    )
+
+
+def published(by: Actor) -> Publication:
+    """The whole way; needs UNDO_SECONDS = 0."""
+    submission = submitted(by)
+    decided(submission)
+    return publishing.sign_off(Submission.objects.get(pk=submission.pk), by=by, revision=1, name="An artist")
+
+

@@ -1,0 +1,34 @@
+"""A pytest plugin, loaded before the settings are read: one PostgreSQL and one Valkey for the whole run.
+
+With DATABASE_URL and REDIS_URL set, those are used. Under xdist the controller starts the services and its workers
+inherit their addresses.
+"""
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from gateway.services import cluster
+from gateway.services.places import APP_ROLE, OWNER_ROLE
+
+_stack = ExitStack()
+
+if "DATABASE_URL" not in os.environ:
+    folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="bat-tests-")))
+    folder.chmod(0o755)  # the account that runs PostgreSQL passes through
+    places = _stack.enter_context(cluster.temporary(folder, major=int(os.environ.get("PG", "18"))))
+    os.environ |= {
+        "DATABASE_URL": places.database_url(APP_ROLE),
+        "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
+        "REDIS_URL": places.redis_url(),
+        "AS_OWNER": "1",
+        "DATA_DIR": str(folder / "gateway"),
+        "SECRET_KEY": "not a secret: this is a test",
+        "LEASE_SECONDS": "3",
+    }
+
+
+def pytest_unconfigure() -> None:
+    """The services end with the run."""
+    _stack.close()
