@@ -131,18 +131,9 @@ def _initialise(places: Places, programs: Path, owner: pwd.struct_passwd | None,
     draft = places.postgres.with_name("postgres.new")
     shutil.rmtree(draft, ignore_errors=True)
     make_folder(draft, 0o700, owner)
-    command = [
-        programs / "initdb",
-        "-D",
-        draft,
-        "-U",
-        SUPERUSER,
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-    ]
-    command += ["--auth=reject"] + ([] if fsync else ["--no-sync"])
+    options = ["-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=reject"]
     done = subprocess.run(
-        command,
+        [programs / "initdb", "-D", draft, *options, *([] if fsync else ["--no-sync"])],
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

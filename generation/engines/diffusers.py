@@ -111,9 +111,7 @@ class DiffusersEngine:
             "memory": memory(self.device),
         }
 
-    def _climb(
-        self, work: Callable[[], Result], model: Model, pipeline: Pipeline | None = None
-    ) -> tuple[Result, bool]:
+    def _climb(self, work: Callable[[], Result], model: Model, pipeline: Pipeline | None = None) -> tuple[Result, bool]:
         """Do the work; when memory runs out, make room and do it once more, a given pipeline in tiles."""
         with surviving():
             return work(), False
@@ -194,9 +192,7 @@ def unread(pipeline: Pipeline, prompt: str, tokens: int) -> list[str]:
         rest = prompt[spans[kept][0] :].strip()
         notes.append(f"This model reads the first {kept} tokens of a prompt, so it did not read: “{rest}”.")
     pairs = list(zip(read["input_ids"], spans, strict=True))[:kept]
-    unknown = dict.fromkeys(
-        prompt[start:end] for token, (start, end) in pairs if token == tokenizer.unk_token_id
-    )
+    unknown = dict.fromkeys(prompt[start:end] for token, (start, end) in pairs if token == tokenizer.unk_token_id)
     if unknown:
         notes.append(f"This model does not know: {', '.join(unknown)}.")
     return notes
@@ -292,9 +288,7 @@ def memory(device: torch.device) -> dict[str, int]:
         return {"total": total, "free": free}
     pages = {"total": "SC_PHYS_PAGES", "free": "SC_AVPHYS_PAGES"}
     return {
-        name: os.sysconf(key) * os.sysconf("SC_PAGE_SIZE")
-        for name, key in pages.items()
-        if key in os.sysconf_names
+        name: os.sysconf(key) * os.sysconf("SC_PAGE_SIZE") for name, key in pages.items() if key in os.sysconf_names
     }
 
 

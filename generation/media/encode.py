@@ -26,9 +26,7 @@ GROUND = (24, 24, 24)
 
 # More threads give other bytes, and the number of cores must not decide about those.
 THREADS = 4
-SCALING = (
-    Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
-)
+SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,7 @@ class Probe:
     metadata: dict[str, str]
 
 
-def all_files(
-    clip: Clip, folder: Path, display: tuple[int, int] | None = None
-) -> dict[str, tuple[Path, Facts]]:
+def all_files(clip: Clip, folder: Path, display: tuple[int, int] | None = None) -> dict[str, tuple[Path, Facts]]:
     """Everything that is kept of a clip: its video, poster and contact sheet, each with its facts."""
     paths = {"video": folder / "clip.mp4", "poster": folder / "poster.webp", "sheet": folder / "sheet.webp"}
     sheet, _ = contact_sheet(clip.frames, clip.fps, paths["sheet"])
@@ -118,9 +114,7 @@ def contact_sheet(frames: np.ndarray, fps: int | Fraction, to: Path) -> tuple[Fa
     height, width = frames.shape[1:3]
     # A small picture grows by a whole number, so that its pixels stay square; a large one shrinks.
     enlarge = max(CELL // width, 1)
-    cell = (
-        (width * enlarge, height * enlarge) if width <= CELL else (CELL, max(round(height * CELL / width), 1))
-    )
+    cell = (width * enlarge, height * enlarge) if width <= CELL else (CELL, max(round(height * CELL / width), 1))
     sheet = Image.new("RGB", (cell[0] * COLUMNS, cell[1] * -(-len(chosen) // COLUMNS)), GROUND)
     for place, number in enumerate(chosen):
         picture = Image.fromarray(resized(frames[number], cell))
@@ -152,9 +146,7 @@ class Pictures:
 
     def __init__(self, frames: np.ndarray, display: tuple[int, int] | None) -> None:
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
-            raise ValueError(
-                f"frames must be uint8 of (frames, height, width, 3), not {frames.dtype} {frames.shape}"
-            )
+            raise ValueError(f"frames must be uint8 of (frames, height, width, 3), not {frames.dtype} {frames.shape}")
         self.frames = frames
         self.size = display or (frames.shape[2], frames.shape[1])
         self.width, self.height = (side + side % 2 for side in self.size)

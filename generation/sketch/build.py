@@ -30,132 +30,19 @@ TEXT_WIDTH = 128
 LATENT_CHANNELS = 8
 SIZE = 64
 FRAMES = 17
+PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 
-WORDS = [
-    "a",
-    "an",
-    "and",
-    "the",
-    "over",
-    "on",
-    "of",
-    "in",
-    "with",
-    "to",
-    "from",
-    "at",
-    "by",
-    "two",
-    "three",
-    "one",
-    "another",
-    ",",
-    ".",
-    "red",
-    "green",
-    "blue",
-    "yellow",
-    "white",
-    "black",
-    "orange",
-    "purple",
-    "pink",
-    "brown",
-    "grey",
-    "gray",
-    "cyan",
-    "magenta",
-    "gold",
-    "silver",
-    "dark",
-    "light",
-    "pale",
-    "bright",
-    "circle",
-    "square",
-    "triangle",
-    "ring",
-    "star",
-    "cross",
-    "diamond",
-    "rectangle",
-    "oval",
-    "line",
-    "dot",
-    "heart",
-    "circles",
-    "squares",
-    "triangles",
-    "rings",
-    "stars",
-    "crosses",
-    "diamonds",
-    "rectangles",
-    "ovals",
-    "lines",
-    "dots",
-    "hearts",
-    "field",
-    "background",
-    "sky",
-    "sea",
-    "ground",
-    "grass",
-    "stripes",
-    "striped",
-    "checks",
-    "checkered",
-    "gradient",
-    "plain",
-    "spots",
-    "spotted",
-    "drifting",
-    "moving",
-    "growing",
-    "shrinking",
-    "turning",
-    "spinning",
-    "rotating",
-    "bouncing",
-    "falling",
-    "rising",
-    "fading",
-    "blinking",
-    "still",
-    "standing",
-    "left",
-    "right",
-    "up",
-    "down",
-    "upwards",
-    "downwards",
-    "diagonally",
-    "clockwise",
-    "counterclockwise",
-    "slowly",
-    "quickly",
-    "fast",
-    "slow",
-    "small",
-    "large",
-    "big",
-    "tiny",
-    "huge",
-    "thin",
-    "thick",
-    "soft",
-    "sharp",
-    "above",
-    "below",
-    "behind",
-    "before",
-    "beside",
-    "between",
-    "under",
-    "inside",
-    "around",
-    "across",
-]
+WORDS = """
+a an and the over on of in with to from at by two three one another , .
+red green blue yellow white black orange purple pink brown grey gray cyan magenta gold silver dark light pale bright
+circle square triangle ring star cross diamond rectangle oval line dot heart
+circles squares triangles rings stars crosses diamonds rectangles ovals lines dots hearts
+field background sky sea ground grass stripes striped checks checkered gradient plain spots spotted
+drifting moving growing shrinking turning spinning rotating bouncing falling rising fading blinking still standing
+left right up down upwards downwards diagonally clockwise counterclockwise slowly quickly fast slow
+small large big tiny huge thin thick soft sharp
+above below behind before beside between under inside around across
+"""
 
 MODEL_CARD = """\
 # Sketch, untrained
@@ -177,20 +64,18 @@ with the same code that runs the large models.
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token a word, as far as Sketch knows the word."""
-    vocabulary = {"<pad>": 0, "</s>": 1, "<unk>": 2}
-    for word in WORDS:
+    vocabulary = {PAD: 0, END: 1, UNKNOWN: 2}
+    for word in WORDS.split():
         vocabulary.setdefault(word, len(vocabulary))
-    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     words.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    words.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
-    )
-    words.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
+    words.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[(END, 1)])
     return PreTrainedTokenizerFast(
         tokenizer_object=words,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
+        pad_token=PAD,
+        eos_token=END,
+        unk_token=UNKNOWN,
         model_max_length=TEXT_TOKENS,
         padding_side="right",
     )
@@ -289,10 +174,10 @@ def calm(decoder: Any) -> None:
     Plain random weights decode to full-contrast noise that changes with every pixel and frame, which is
     unpleasant to look at and dangerous to people with photosensitive epilepsy.
     """
-    part: Any
     for part in decoder.modules():
         if isinstance(part, CogVideoXSpatialNorm3D):  # starts out passing its input on unchanged
             for conv, bias in ((part.conv_y.conv, 1.0), (part.conv_b.conv, 0.0)):
+                assert conv.bias is not None
                 conv.weight.zero_()
                 conv.bias.fill_(bias)
         elif isinstance(part, (torch.nn.Conv2d, torch.nn.Conv3d)) and part.kernel_size[-1] == 3:
@@ -302,6 +187,7 @@ def calm(decoder: Any) -> None:
                 blur = blur.expand(part.kernel_size) / part.kernel_size[0]
             mix = torch.randn(part.weight.shape[:2]) / part.weight.shape[1] ** 0.5
             part.weight.copy_(mix.reshape(*mix.shape, *(1,) * blur.ndim) * blur)
+            assert part.bias is not None
             part.bias.zero_()
     decoder.conv_out.conv.weight.mul_(0.7)  # colourful, and seldom so bright that it clips
 

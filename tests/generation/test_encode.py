@@ -61,9 +61,7 @@ def test_a_video_plays_from_its_first_bytes_and_says_nothing_of_its_maker(tmp_pa
     assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"], "nothing is left beside it"
 
 
-@pytest.mark.parametrize(
-    "colour", [(220, 40, 40), (40, 180, 70), (50, 80, 220), (245, 245, 245), (15, 15, 15)]
-)
+@pytest.mark.parametrize("colour", [(220, 40, 40), (40, 180, 70), (50, 80, 220), (245, 245, 245), (15, 15, 15)])
 def test_colours_survive(tmp_path: Path, colour: tuple[int, int, int]) -> None:
     frames = np.full((3, 32, 32, 3), colour, dtype=np.uint8)
     encode.video(frames, 8, tmp_path / "clip.mp4")

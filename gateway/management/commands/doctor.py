@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import redis
 from django.conf import settings
@@ -38,7 +38,7 @@ class Command(BaseCommand):
     """`manage.py doctor`: a line a check, and status 1 when one has failed."""
 
     help = "Check services, roles, migrations, storage, model files and processes."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = False

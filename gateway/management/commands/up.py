@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -58,7 +58,7 @@ class Command(BaseCommand):
     """`manage.py up`: sets up what is missing, starts everything, and stays until Ctrl-C."""
 
     help = "Set up and run a whole gateway on this machine, in the foreground."
-    requires_system_checks: ClassVar[list[str]] = []  # the database that they would ask is not up yet
+    requires_system_checks = []  # the database that they would ask is not up yet
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")

@@ -31,12 +31,8 @@ class Command(BaseCommand):
 
     def ensure(self, folder: Path, wrong: list[str]) -> None:
         if folder.exists():
-            self.stdout.write(
-                f"Sketch is damaged and is built anew; the old files are kept. {' '.join(wrong)}"
-            )
-        self.stdout.write(
-            "Building Sketch from random weights: it draws noise until a trained one takes its place."
-        )
+            self.stdout.write(f"Sketch is damaged and is built anew; the old files are kept. {' '.join(wrong)}")
+        self.stdout.write("Building Sketch from random weights: it draws noise until a trained one takes its place.")
         # By its name, since it imports torch: when nothing is to be built, this command stays quick.
         import_string("generation.sketch.build.build")(folder)
         self.stdout.write(f"Sketch is in {folder}.")

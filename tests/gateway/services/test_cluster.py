@@ -85,7 +85,7 @@ def test_another_account_of_the_machine_is_refused_even_the_one_that_runs_it(pla
 
 def test_nobody_listens_on_the_network(places: Places) -> None:
     ours = {
-        os.readlink(handle)
+        str(handle.readlink())
         for pid in descendants(os.getpid())
         for handle in Path(f"/proc/{pid}/fd").iterdir()
         if handle.is_symlink()

@@ -1,6 +1,5 @@
 """One `up` to a data directory, and one listener to a port: the second is told by whom and what to do."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -56,4 +55,4 @@ def test_a_taken_port_is_named() -> None:
 
 def test_the_lock_is_for_its_owner_only(tmp_path: Path) -> None:
     with lock.hold(tmp_path / "up.lock", "here"):
-        assert os.stat(tmp_path / "up.lock").st_mode & 0o077 == 0
+        assert (tmp_path / "up.lock").stat().st_mode & 0o077 == 0

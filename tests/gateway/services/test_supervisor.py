@@ -175,8 +175,8 @@ def test_groups_stop_in_reverse_order_and_the_deaf_are_killed(tmp_path: Path) ->
     said: list[str] = []
     with Supervisor(said.append) as supervisor:
         for name, code in {"first": OBEDIENT, "second": OBEDIENT, "deaf": deaf}.items():
-            code = code.format(order=order, name=name)
-            supervisor.start(child(tmp_path, name, code, ready=lambda name=name: printed(name), stop_timeout=0.3))
+            told = code.format(order=order, name=name)
+            supervisor.start(child(tmp_path, name, told, ready=lambda name=name: printed(name), stop_timeout=0.3))
         supervisor.wait("first", "second", "deaf")
     assert order.read_text().split() == ["second", "first"]
     assert said == ["deaf did not stop in time and is killed."]

@@ -97,9 +97,7 @@ def test_stopping_leaves_the_pipeline_as_it_was(
     assert np.array_equal(expected, engine.run(model, request_, silent).frames)
 
 
-def test_off_the_grid_is_refused_before_any_work(
-    engine: DiffusersEngine, model: Model, request_: Request
-) -> None:
+def test_off_the_grid_is_refused_before_any_work(engine: DiffusersEngine, model: Model, request_: Request) -> None:
     steps: list[int] = []
     changes: list[tuple[dict[str, Any], str]] = [
         ({"width": 36}, "multiples of 8 pixels: 36 × 24 is not; the nearest that fits is 40 × 24"),
@@ -129,9 +127,7 @@ def test_the_grid_of_frames_is_what_the_pipeline_really_does(
     assert clip.frames.shape[1] == made
 
 
-def test_what_the_model_did_not_read_is_said(
-    engine: DiffusersEngine, model: Model, request_: Request
-) -> None:
+def test_what_the_model_did_not_read_is_said(engine: DiffusersEngine, model: Model, request_: Request) -> None:
     prompt = "a red Cathedral over a blue field " + "and a ring " * 8 + "slowly turning in Łódź"
     clip = engine.run(model, replace(request_, prompt=prompt, steps=1), silent)
     assert clip.notes == (
@@ -141,9 +137,7 @@ def test_what_the_model_did_not_read_is_said(
     assert engine.run(model, replace(request_, prompt="", steps=1), silent).notes == ()
 
 
-def test_another_prompt_and_a_negative_one_count(
-    engine: DiffusersEngine, model: Model, request_: Request
-) -> None:
+def test_another_prompt_and_a_negative_one_count(engine: DiffusersEngine, model: Model, request_: Request) -> None:
     clips = [
         engine.run(model, replace(request_, **change), silent).frames
         for change in ({}, {"prompt": "stripes"}, {"negative_prompt": "stripes"}, {"guidance": 1.0})
@@ -246,9 +240,7 @@ def test_the_model_used_longest_ago_leaves_first(folder: Path) -> None:
     assert engine.describe()["warm"] == ["a", "c"]
 
 
-def test_it_describes_itself_in_json(
-    engine: DiffusersEngine, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_describes_itself_in_json(engine: DiffusersEngine, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.load(model)
     monkeypatch.setattr(engines, "_made", {"diffusers": engine})
     assert engines.warm() == ["sketch"]
