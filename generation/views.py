@@ -21,7 +21,8 @@ from generation.models import Generation
 def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """Write a prompt, see its price, ask for it, watch what is being drawn."""
     models = generations.offered()
-    form = StudioForm(request.POST or None, models=models)
+    initial = {"prompt": request.GET.get("prompt", "")[:2000]}
+    form = StudioForm(request.POST or None, models=models, initial=initial)
     refusal: refusals.Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:

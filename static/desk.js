@@ -72,9 +72,9 @@ function letter() {
   const box = form.querySelector("[data-letter]");
   const as = form.elements.letter_as.value;
   for (const part of box.querySelectorAll("[data-as]")) part.hidden = part.dataset.as !== as;
-  write(box.querySelector("[data-letter-clauses]"), said.clauses().join("; "), "which clause?");
-  write(box.querySelector("[data-letter-place]"), said.place(), "where?");
-  write(box.querySelector("[data-letter-facts]"), said.facts(), "What did you see?");
+  write(box.querySelector("[data-letter-clauses]"), said.clauses().join("; "), "[which clause]");
+  write(box.querySelector("[data-letter-place]"), said.place(), "[where]");
+  write(box.querySelector("[data-letter-facts]"), said.facts(), "[what you saw]");
   const whole = !missing().length;
   for (const button of document.querySelectorAll("[data-verdict-button]")) {
     button.classList.toggle("hand", whole && button.dataset.verdictButton === as);
