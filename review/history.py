@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from gateway.models import Entry
 from generation.models import Generation
@@ -46,26 +45,24 @@ class Event:
 
 def events(generation: Generation, submission: Submission | None) -> list[Event]:
     """What happened to a work, oldest first, as its artist may know it: no verdict before it is in effect."""
-    decided = {
-        decision.pk: decision
-        for decision in Decision.objects.effective().filter(revision__submission__generation=generation)
-    }
+    decided = Decision.objects.effective().filter(revision__submission__generation=generation)
     submissions = Submission.objects.filter(generation=generation).values_list("pk", "publication__pk")
     signed = generation.submissions.values_list("revisions__sign_off__pk", flat=True)
-    subjects = {generation.pk, *decided, *signed, *(pk for pair in submissions for pk in pair)} - {None}
-    lines = []
+    subjects = {generation.pk, *signed, *(pk for pair in submissions for pk in pair)} - {None}
+    lines = [
+        Event(decision.effective_at, VERDICTS[decision.verdict]) for decision in decided if decision.verdict in VERDICTS
+    ]
     for entry in Entry.objects.filter(subject_id__in=subjects).order_by("id"):
-        if sentence := _sentence(entry, generation, decided):
+        if sentence := _sentence(entry, generation):
             lines.append(Event(entry.at, sentence))
+    lines.sort(key=lambda event: event.at or generation.created_at)
     if submission is not None and submission.public is None and (waits := WAITS.get(submission.shown_state)):
         lines.append(Event(None, waits, now=True))
     return lines
 
 
-def _sentence(entry: Entry, generation: Generation, decided: dict[Any, Decision]) -> str | None:
+def _sentence(entry: Entry, generation: Generation) -> str | None:
     facts = json.loads(bytes(entry.body)).get("facts", {})
-    if entry.action == "decision.in_effect":
-        return VERDICTS.get(decided[entry.subject_id].verdict) if entry.subject_id in decided else None
     if entry.action == "generation.queued" and "credits" not in facts:
         return "The machine that drew it died, and it went back into the line."
     if entry.action == "submission.submitted" and "revision" not in facts:

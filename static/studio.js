@@ -4,8 +4,8 @@ const form = document.querySelector("[data-studio]");
 
 if (form) {
   const model = form.querySelector("[data-model]");
-  const seconds = form.querySelector("[data-seconds]");
-  const size = form.querySelector("[data-size]");
+  const seconds = form.querySelector("select[data-seconds]");
+  const size = form.querySelector("select[data-size]");
   const price = form.querySelector("[data-price]");
   const plural = form.querySelector("[data-plural]");
   const wordsLeft = form.querySelector("[data-words-left]");
