@@ -207,4 +207,5 @@ def _desk(
 
 def _timecodes(frames: int, seconds: float, cells: int = 12) -> list[float]:
     """When the contact sheet's pictures were, in seconds: evenly spaced, the first and the last frame among them."""
-    return [round(round(cell * (frames - 1) / (cells - 1)) * seconds / frames, 2) for cell in range(cells)]
+    cells = min(cells, frames)
+    return [round(round(cell * (frames - 1) / max(1, cells - 1)) * seconds / frames, 2) for cell in range(cells)]

@@ -3,7 +3,7 @@
 const form = document.querySelector("[data-studio]");
 
 if (form) {
-  const model = form.querySelector("[data-model]");
+  const model = form.querySelector("select[data-model]");
   const seconds = form.querySelector("select[data-seconds]");
   const size = form.querySelector("select[data-size]");
   const price = form.querySelector("[data-price]");

@@ -154,8 +154,11 @@ class Start:
 
     def _migrate(self, supervisor: Supervisor) -> None:
         waiting = freshness.migrations_waiting()
-        if waiting:
-            with self.screen.step(f"tables ({waiting} migrations)" if waiting > 0 else "tables"):
+        if waiting or self._unfinished("migrate"):
+            with (
+                self.screen.step(f"tables ({waiting} migrations)" if waiting > 0 else "tables"),
+                self._begun("migrate"),
+            ):
                 self._manage(supervisor, "migrate", "migrate", "--noinput", "--verbosity", "1")
 
     def _collect_static(self, supervisor: Supervisor) -> None:
@@ -201,11 +204,22 @@ class Start:
             self.screen.console.print(f"  … waiting for {', '.join(names):<60}", style="dim", end="\r")
 
     def _seed(self, supervisor: Supervisor) -> None:
-        if not (self.seed and settings.EMBEDDED) or User.objects.exists():
+        if not (self.seed and settings.EMBEDDED) or (User.objects.exists() and not self._unfinished("seed")):
             return
-        with self.screen.step("a cast of examples"):
+        with self.screen.step("a cast of examples"), self._begun("seed"):
             # Its decisions take effect at once: nobody is there to undo them.
             self._manage(supervisor, "seed", "seed", UNDO_SECONDS="0")
+
+    def _unfinished(self, name: str) -> bool:
+        return (self.places.data_dir / f"{name}.unfinished").exists()
+
+    @contextmanager
+    def _begun(self, name: str) -> Iterator[None]:
+        # A start that is interrupted in the middle of this leaves its mark, and the next one does it again.
+        mark = self.places.data_dir / f"{name}.unfinished"
+        mark.touch()
+        yield
+        mark.unlink()
 
     def _manage(self, supervisor: Supervisor, name: str, *arguments: str, **env: str) -> None:
         child = programs.manage(self.places, self.root, name, *arguments, env={**self.env, **env})

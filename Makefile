@@ -1,0 +1,60 @@
+# `make run` sets everything up and runs a gateway; `make test` sets everything up and tests it.
+VENV ?= .venv
+PYTHON ?= python3
+PORT ?= 8000
+PG ?= 18
+export PORT
+ifdef DATA_DIR
+export DATA_DIR
+endif
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run test check fmt bench soak doctor
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@echo "  VENV=folder chooses the environment; DATA_DIR=folder and PORT=number choose a gateway."
+
+setup: $(STAMP)  ## make the environment and install what is needed (a few minutes with downloads)
+
+# torch first and alone, so that nothing else brings another build of it along.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; this is $$($(PYTHON) -V)."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "venv is missing: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,embedded,dev]'
+	@touch $(STAMP)
+
+run: setup  ## a whole gateway in the foreground: DATA_DIR=… PORT=…
+	@exec $(BIN)/python manage.py up
+
+doctor: setup  ## what is wrong with the gateway in DATA_DIR, if anything
+	@$(BIN)/python manage.py doctor
+
+test: setup  ## the tests, on a database and a broker of their own: PG=16 takes the older PostgreSQL
+	$(BIN)/python scripts/chromium.py
+	PG=$(PG) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+
+check: setup  ## what CI runs: lint, types, layers, templates, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy gateway generation review
+	PYTHONPATH=. $(BIN)/lint-imports
+	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2 --check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(MAKE) test
+
+fmt: setup  ## format code and templates
+	$(BIN)/ruff check --fix . || true
+	$(BIN)/ruff format .
+	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2 || true
+
+bench: setup  ## measure: each prints a table and, last, name=value pairs
+	$(BIN)/python -m benchmarks.journey
+
+soak: setup  ## the longer tests
+	$(BIN)/python -m pytest -m soak
