@@ -206,9 +206,15 @@ class Start:
     def _seed(self, supervisor: Supervisor) -> None:
         if not (self.seed and settings.EMBEDDED) or (User.objects.exists() and not self._unfinished("seed")):
             return
-        with self.screen.step("a cast of examples"), self._begun("seed"):
-            # Its decisions take effect at once: nobody is there to undo them.
-            self._manage(supervisor, "seed", "seed", UNDO_SECONDS="0")
+        if self.without:
+            self.screen.say("  ! no examples: making them takes every process")
+            return
+        try:
+            with self.screen.step("a cast of examples"), self._begun("seed"):
+                # Its decisions take effect at once: nobody is there to undo them.
+                self._manage(supervisor, "seed", "seed", UNDO_SECONDS="0")
+        except Trouble as trouble:  # a gateway without examples is a gateway
+            self.screen.say(f"  ! {trouble}")
 
     def _unfinished(self, name: str) -> bool:
         return (self.places.data_dir / f"{name}.unfinished").exists()
