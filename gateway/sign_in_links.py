@@ -32,8 +32,12 @@ def use(secret: str) -> User:
     """Whom the link signs in; it is used up by this. Raises BadSignInLink."""
     if not settings.EMBEDDED or not keys.well_formed(secret, "signin"):
         raise refusals.BadSignInLink
+    # No join here: Django would ask all of it in a subquery, before the row is locked, and ten could use one link.
     unused = SignInLink.objects.filter(
-        digest=keys.digest(secret), used_at__isnull=True, expires_at__gt=Now(), user__is_active=True
+        digest=keys.digest(secret),
+        used_at__isnull=True,
+        expires_at__gt=Now(),
+        user__in=User.objects.filter(is_active=True),
     )
     with atomic():
         if not unused.update(used_at=Now()):

@@ -31,8 +31,8 @@ def move(
 ) -> None:
     """Move `row` to state `to`, if its life and `when` allow that at this very moment, and record who did it.
 
-    `when` carries fences, leases and versions; `changes` are written in the same UPDATE; `facts` go into the audit
-    entry. Raises WrongState when the database says no.
+    `when` carries fences, leases and versions, all of them columns of the row itself: a join would make Django ask in a
+    subquery, before the row is locked. `changes` are written in the same UPDATE; `facts` go into the audit entry. Raises WrongState when the database says no.
     """
     with atomic():
         moved = (

@@ -98,12 +98,8 @@ def undo(decision: Decision, *, by: Actor) -> None:
         raise refusals.NotYoursToUndo
     submission = decision.revision.submission
     with atomic():
-        if not Decision.objects.filter(
-            pk=decision.pk,
-            undone_at__isnull=True,
-            effective_at__gt=Now(),
-            revision__submission__current=decision.revision,
-        ).update(undone_at=Now()):
+        undoable = Decision.objects.filter(pk=decision.pk, undone_at__isnull=True, effective_at__gt=Now())
+        if not undoable.update(undone_at=Now()):
             raise refusals.TooLateToUndo
         free_or_mine = Q(holder__isnull=True) | Q(holder=reviewer) | Q(lease_until__lte=Now())
         as_decided = Q(state=BECOMES[decision.verdict])
