@@ -66,10 +66,6 @@ def give_back(subject: UUID) -> None:
 def _close(subject: UUID, kind: str) -> None:
     with atomic():
         held = LedgerEntry.objects.get(kind="reserve", subject=subject)
-        LedgerEntry.objects.create(
-            allowance_id=held.allowance_id, kind=kind, amount=held.amount, subject=subject
-        )
+        LedgerEntry.objects.create(allowance_id=held.allowance_id, kind=kind, amount=held.amount, subject=subject)
         spent = held.amount if kind == "settle" else 0
-        Allowance.objects.filter(pk=held.allowance_id).update(
-            held=F("held") - held.amount, spent=F("spent") + spent
-        )
+        Allowance.objects.filter(pk=held.allowance_id).update(held=F("held") - held.amount, spent=F("spent") + spent)

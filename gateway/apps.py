@@ -10,4 +10,4 @@ class GatewayConfig(AppConfig):
 class RecordsConfig(AdminConfig):
     """Django's admin, signed in to by allauth."""
 
-    default_site = "gateway.admin.Site"
+    default_site = "gateway.records.Site"

@@ -35,9 +35,7 @@ class OnlyJSON(BaseContentNegotiation):
     """JSON whatever Accept says: the openai SDK asks for application/binary where it takes either."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        return next(
-            (parser for parser in parsers if request.content_type.startswith(parser.media_type)), None
-        )
+        return next((parser for parser in parsers if request.content_type.startswith(parser.media_type)), None)
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

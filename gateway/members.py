@@ -110,9 +110,7 @@ def resume(membership: Membership, *, by: Actor) -> None:
     by.must_be_admin()
     with atomic():
         states.move(membership, "active", by=by)
-        notices.tell(
-            membership.user, "Your membership is active again", "You can generate and submit as before."
-        )
+        notices.tell(membership.user, "Your membership is active again", "You can generate and submit as before.")
 
 
 def _letter(invitation: Invitation) -> str:

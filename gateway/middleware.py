@@ -41,9 +41,7 @@ class Audited:
         token = audit.request_id.set(request_id)
         try:
             if request.method not in SAFE:
-                audit.record(
-                    "request.received", by=NOBODY, facts={"method": request.method}, detail=_detail(request)
-                )
+                audit.record("request.received", by=NOBODY, facts={"method": request.method}, detail=_detail(request))
             response = self.get_response(request)
             self._answered(request, response, began)
         except DatabaseError:
@@ -111,9 +109,7 @@ def problem(refusal: refusals.Refused) -> dict[str, object]:
         "detail": refusal.sentence,
         "error": {
             "message": refusal.sentence,
-            "type": kind.get(
-                refusal.status, "permission_error" if refusal.status == 403 else "conflict_error"
-            ),
+            "type": kind.get(refusal.status, "permission_error" if refusal.status == 403 else "conflict_error"),
             "param": refusal.param,
             "code": refusal.code,
         },

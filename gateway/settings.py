@@ -111,9 +111,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DEBUG = env_flag("DEBUG")
 SECRET_KEY = env("SECRET_KEY") or (PLACES.secret_key() if EMBEDDED else "")
 if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is missing: set it to a long random text, the same in every process."
-    )
+    raise ImproperlyConfigured("SECRET_KEY is missing: set it to a long random text, the same in every process.")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     urlsplit(BASE_URL).hostname or "localhost",
     "localhost",

@@ -40,8 +40,7 @@ def obeys(table: str, first: str, moves: Mapping[str, Sequence[str]]) -> RunSQL:
 def append_only(table: str) -> RunSQL:
     """Rows of `table` are written once."""
     return RunSQL(
-        f"create trigger append_only before update or delete on {table} "
-        "for each row execute function refuse_change()",
+        f"create trigger append_only before update or delete on {table} for each row execute function refuse_change()",
         f"drop trigger append_only on {table}",
     )
 

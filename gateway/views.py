@@ -106,11 +106,7 @@ def sign_in_link(request: HttpRequest, secret: str) -> HttpResponseBase:
     """A GET only asks, so that a browser that looks ahead does not use the link up."""
     if request.method == "POST":
         return _sign_in(request, sign_in_links.use(secret))
-    link = (
-        SignInLink.objects.filter(digest=keys.digest(secret), used_at__isnull=True)
-        .select_related("user")
-        .first()
-    )
+    link = SignInLink.objects.filter(digest=keys.digest(secret), used_at__isnull=True).select_related("user").first()
     if not settings.EMBEDDED or link is None or link.expires_at < datetime.now(UTC):
         raise refusals.BadSignInLink
     return render(request, "gateway/sign_in_link.html", {"person": link.user})

@@ -9,9 +9,7 @@ from generation.models import ModelProfile
 
 
 class StudioForm(forms.Form):
-    prompt = forms.CharField(
-        label="What should it show?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000
-    )
+    prompt = forms.CharField(label="What should it show?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
     model = forms.ChoiceField()
     seconds = forms.TypedChoiceField(label="Length", coerce=int)
     size = forms.ChoiceField()

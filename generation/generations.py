@@ -115,9 +115,7 @@ def _readable(prompt: str, profile: ModelProfile) -> str:
         raise refusals.PromptMissing(param="prompt")
     words = len(prompt.split())
     if words > profile.prompt_words:
-        raise refusals.PromptTooLong(
-            words=words, model=profile.name, limit=profile.prompt_words, param="prompt"
-        )
+        raise refusals.PromptTooLong(words=words, model=profile.name, limit=profile.prompt_words, param="prompt")
     return prompt
 
 

@@ -26,9 +26,7 @@ class ModelProfile(Row):
         models.CharField(max_length=12), help_text="What is delivered, as 256x256; the first is the default."
     )
     upscale = models.PositiveSmallIntegerField("enlarged for display by", default=1)
-    seconds = ArrayField(
-        models.PositiveSmallIntegerField(), help_text="Lengths on offer; the first is the default."
-    )
+    seconds = ArrayField(models.PositiveSmallIntegerField(), help_text="Lengths on offer; the first is the default.")
     fps = models.PositiveSmallIntegerField()
     steps = models.PositiveSmallIntegerField("denoising steps, by default")
     max_steps = models.PositiveSmallIntegerField()
@@ -40,9 +38,7 @@ class ModelProfile(Row):
     note = models.CharField("what an artist should know before using it", max_length=300, blank=True)
     examples = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     enabled = models.BooleanField(default=True)
-    position = models.PositiveSmallIntegerField(
-        "place in the list; the first enabled one is the default", default=100
-    )
+    position = models.PositiveSmallIntegerField("place in the list; the first enabled one is the default", default=100)
 
     class Meta:
         ordering = ["position", "slug"]
@@ -50,12 +46,8 @@ class ModelProfile(Row):
             models.CheckConstraint(
                 condition=Q(upscale__gte=1, fps__gte=1, steps__gte=1), name="model_figures_are_positive"
             ),
-            models.CheckConstraint(
-                condition=Q(max_steps__gte=F("steps")), name="model_default_steps_are_allowed"
-            ),
-            models.CheckConstraint(
-                condition=Q(sizes__len__gte=1, seconds__len__gte=1), name="model_offers_something"
-            ),
+            models.CheckConstraint(condition=Q(max_steps__gte=F("steps")), name="model_default_steps_are_allowed"),
+            models.CheckConstraint(condition=Q(sizes__len__gte=1, seconds__len__gte=1), name="model_offers_something"),
         ]
 
     def __str__(self) -> str:
@@ -87,9 +79,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
-        return self.select_related("model", "membership__user", "membership__cohort").prefetch_related(
-            "outputs"
-        )
+        return self.select_related("model", "membership__user", "membership__cohort").prefetch_related("outputs")
 
 
 class Generation(Living):
@@ -136,9 +126,7 @@ class Generation(Living):
     class Meta:
         indexes = [
             models.Index(fields=["membership", "-id"], name="generation_of_a_member"),
-            models.Index(
-                fields=["pool", "membership", "id"], condition=Q(state="queued"), name="generation_waiting"
-            ),
+            models.Index(fields=["pool", "membership", "id"], condition=Q(state="queued"), name="generation_waiting"),
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
         ]
         constraints = [
@@ -154,9 +142,7 @@ class Generation(Living):
                 | Q(state__in=["queued", "in_progress"], ended_at__isnull=True),
                 name="an_ended_generation_says_when",
             ),
-            models.CheckConstraint(
-                condition=~Q(state="failed") | ~Q(error_code=""), name="a_failure_has_a_reason"
-            ),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error_code=""), name="a_failure_has_a_reason"),
         ]
 
     def __str__(self) -> str:

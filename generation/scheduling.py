@@ -80,9 +80,7 @@ def claim(pool: str, *, worker: str, warm: list[UUID] | None = None) -> Generati
     """Take the next generation of `pool` for `worker`, with a lease of LEASE_SECONDS; None when nothing waits."""
     with atomic(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(7001, hashtext(%s))", [pool])
-        cursor.execute(
-            CLAIM, {"worker": worker, "lease": settings.LEASE_SECONDS, "pool": pool, "warm": warm or []}
-        )
+        cursor.execute(CLAIM, {"worker": worker, "lease": settings.LEASE_SECONDS, "pool": pool, "warm": warm or []})
         row = cursor.fetchone()
         if row is None:
             return None
@@ -117,13 +115,10 @@ def positions(pool: str) -> dict[UUID, int]:
         return dict(cursor.fetchall())
 
 
-def eta(pool: str, position: int) -> timedelta | None:
-    """About how long until the one at `position` begins, from the pool's last clips; None before the first."""
+def pace(pool: str) -> timedelta | None:
+    """How long the line takes for one step forward, from the pool's last clips; None before the first."""
     lately = Generation.objects.filter(pool=pool, state="completed").order_by("-id").values("pk")[:20]
-    each = Generation.objects.filter(pk__in=lately).aggregate(each=Avg(F("ended_at") - F("started_at")))[
-        "each"
-    ]
+    each = Generation.objects.filter(pk__in=lately).aggregate(each=Avg(F("ended_at") - F("started_at")))["each"]
     if each is None:
         return None
-    machines = max(1, pulses.live().filter(kind="gpu").count())
-    return each * position / machines
+    return each / max(1, pulses.live().filter(kind="gpu").count())

@@ -65,9 +65,7 @@ def live(request: HttpRequest, actor: Actor) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
     generations.cancel(own(actor, generation), by=actor)
-    return redirect(
-        request.POST.get("back") if request.POST.get("back") in {"/studio"} else f"/mine/{generation.hex}"
-    )
+    return redirect(request.POST.get("back") if request.POST.get("back") in {"/studio"} else f"/mine/{generation.hex}")
 
 
 @access.signed_in
@@ -95,11 +93,12 @@ def running(actor: Actor) -> list[Any]:
 
 def with_places(rows: list[Any]) -> list[Any]:
     """Give each waiting row its `position` and `eta` in seconds; None for the others."""
-    lines = {pool: scheduling.positions(pool) for pool in {row.pool for row in rows if row.state == "queued"}}
+    pools = {row.pool for row in rows if row.state == "queued"}
+    lines = {pool: (scheduling.positions(pool), scheduling.pace(pool)) for pool in pools}
     for row in rows:
-        row.position = lines.get(row.pool, {}).get(row.pk) if row.state == "queued" else None
-        wait = scheduling.eta(row.pool, row.position) if row.position else None
-        row.eta = round(wait.total_seconds()) if wait else None
+        places, pace = lines[row.pool] if row.state == "queued" else ({}, None)
+        row.position = places.get(row.pk)
+        row.eta = round(pace.total_seconds() * row.position) if pace and row.position else None
     return rows
 
 

@@ -72,9 +72,7 @@ def sweep() -> set[str]:
     for generation in Generation.objects.filter(ran_out, state="in_progress"):
         try:
             if generation.fence < settings.ATTEMPTS:
-                states.move(
-                    generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker=""
-                )
+                states.move(generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker="")
             else:
                 _end(
                     generation,
@@ -105,9 +103,7 @@ class _Lease:
         connection.close()
 
     def step(self, done: int, total: int) -> None:
-        mine = Generation.objects.filter(
-            pk=self.generation.pk, fence=self.generation.fence, state="in_progress"
-        )
+        mine = Generation.objects.filter(pk=self.generation.pk, fence=self.generation.fence, state="in_progress")
         if time.monotonic() - self.wrote >= PROGRESS_SECONDS or done == total:
             self.wrote = time.monotonic()
             self._ask(lambda: bool(mine.update(step=min(done, self.generation.steps))))

@@ -1,6 +1,8 @@
 """/v1/submissions, /v1/reviews and /v1/publications: thin over the rules, the same ones that the pages call."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponseBase
 from rest_framework import serializers
@@ -55,8 +57,7 @@ class Verdict(serializers.Serializer[Any]):
         told.pop("note")
         numbers = set(told.pop("clauses"))
         found = {
-            clause.number: clause.pk
-            for clause in Clause.objects.filter(retired_at__isnull=True, number__in=numbers)
+            clause.number: clause.pk for clause in Clause.objects.filter(retired_at__isnull=True, number__in=numbers)
         }
         if numbers - found.keys():
             raise refusals.UnknownClause(param="clauses")
@@ -66,8 +67,8 @@ class Verdict(serializers.Serializer[Any]):
 # ---------------------------------------------------------------- submissions (artists)
 
 
-def show_submission(row: Submission) -> dict[str, Any]:
-    """A submission as its artist may know it."""
+def show_submission(row: Submission, clauses: Mapping[UUID, Clause] | None = None) -> dict[str, Any]:
+    """A submission as its artist may know it; `clauses` are those of the whole page, when it is one of many."""
     state, publication = row.shown_state, row.public
     live = publication is not None and publication.state == "published"
     actions = []
@@ -77,11 +78,7 @@ def show_submission(row: Submission) -> dict[str, Any]:
         actions.append("revise")
     if state in ("submitted", "changes_requested", "approved"):
         actions.append("withdraw")
-    decision = None
-    if state in ("approved", "rejected", "changes_requested"):
-        decision = (
-            Decision.objects.effective().filter(revision=row.current).exclude(verdict="escalate").first()
-        )
+    decision = row.verdict if state in ("approved", "rejected", "changes_requested") else None
     return {
         "id": show_id("submission", row.pk),
         "object": "submission",
@@ -90,7 +87,7 @@ def show_submission(row: Submission) -> dict[str, Any]:
         "created_at": row.created_at,
         "due_at": row.due_at,
         "revision": _revision(row.current),
-        "decision": _decision(decision) if decision else None,
+        "decision": _decision(decision, clauses) if decision else None,
         "publication": show_id("publication", publication.pk) if publication else None,
         "published": live,
         "actions": actions,
@@ -108,20 +105,20 @@ def _revision(revision: Any) -> dict[str, Any] | None:
     }
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
-    clauses = decisions.clauses_of(decision)
+def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) -> dict[str, Any]:
+    if known is None:
+        known = {clause.pk: clause for clause in decisions.clauses_of(decision)}
+    clauses = [known[pk] for pk in decision.clauses]
     return {
         "id": show_id("decision", decision.pk),
         "verdict": decision.verdict,
-        "clauses": [
-            {"number": clause.number, "version": clause.version, "title": clause.title} for clause in clauses
-        ],
+        "clauses": [{"number": clause.number, "version": clause.version, "title": clause.title} for clause in clauses],
         "facts": decision.facts,
         "from_seconds": decision.from_seconds,
         "to_seconds": decision.to_seconds,
         "region": decision.region,
         "effective_at": decision.effective_at,
-        "letter": decisions.letter(decision)[1],
+        "letter": decisions.letter(decision, clauses)[1],
     }
 
 
@@ -140,7 +137,8 @@ class Submissions(Resource):
         rows = Submission.objects.listed().filter(membership__user=self.actor.user)
         if video := request.query_params.get("video"):
             rows = rows.filter(generation=read_id("video", video))
-        return Response(page(request, rows, "submission", show_submission))
+        clauses = {clause.pk: clause for clause in Clause.objects.all()}
+        return Response(page(request, rows, "submission", lambda row: show_submission(row, clauses)))
 
 
 class OneSubmission(Resource):
@@ -193,9 +191,7 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
         "cohort": row.membership.cohort.name,
         "revision": _revision(row.current),
         "lease_until": row.lease_until if held else None,
-        "actions": ["renew", "release", "approve", "reject", "request_changes", "escalate"]
-        if held
-        else ["take"],
+        "actions": ["renew", "release", "approve", "reject", "request_changes", "escalate"] if held else ["take"],
     }
     if held:
         generation = row.generation
@@ -357,9 +353,7 @@ class PublicationContent(Resource):
 
     def get(self, request: Request, publication_id: str) -> HttpResponseBase:
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
-        return media.respond(
-            request._request, views.open_public(read_id("publication", publication_id), kind)
-        )
+        return media.respond(request._request, views.open_public(read_id("publication", publication_id), kind))
 
 
 class WithdrawPublication(Resource):

@@ -124,9 +124,9 @@ def announce() -> int:
     )
     for decision in due:
         with atomic():
-            if not Decision.objects.filter(
-                pk=decision.pk, announced_at__isnull=True, undone_at__isnull=True
-            ).update(announced_at=Now()):
+            if not Decision.objects.filter(pk=decision.pk, announced_at__isnull=True, undone_at__isnull=True).update(
+                announced_at=Now()
+            ):
                 continue
             audit.record("decision.in_effect", by=actors.SYSTEM, subject=decision)
             if decision.verdict != "escalate":
@@ -140,15 +140,16 @@ def announce() -> int:
     return told
 
 
-def letter(decision: Decision) -> tuple[str, str]:
-    """What the artist is written: subject and text."""
+def letter(decision: Decision, clauses: Sequence[Clause] | None = None) -> tuple[str, str]:
+    """What the artist is written: subject and text. `clauses` are the decision's, when they are at hand."""
     title = decision.revision.title
     if decision.verdict == "approve":
         return f"“{title}” is approved", (
             f"“{title}” is approved. Nothing is public: it waits for your signature. "
             "Sign it to publish, or leave it private; both are yours to decide."
         )
-    clauses = "; ".join(f"clause {clause.number}, {clause.title.lower()}" for clause in clauses_of(decision))
+    named = clauses_of(decision) if clauses is None else clauses
+    under = "; ".join(f"clause {clause.number}, {clause.title.lower()}" for clause in named)
     asks = "We ask for a change" if decision.verdict == "request_changes" else "We can't approve it"
     after = (
         "You can send a new version, or withdraw it."
@@ -156,9 +157,8 @@ def letter(decision: Decision) -> tuple[str, str]:
         else "It stays yours: you can keep and download it."
     )
     return (
-        f"“{title}”: "
-        + ("a change is asked for" if decision.verdict == "request_changes" else "not approved"),
-        f"{asks} under {clauses}, {place(decision)}:\n\n{decision.facts}\n\n{after} Criticism is never a reason.",
+        f"“{title}”: " + ("a change is asked for" if decision.verdict == "request_changes" else "not approved"),
+        f"{asks} under {under}, {place(decision)}:\n\n{decision.facts}\n\n{after} Criticism is never a reason.",
     )
 
 
@@ -213,8 +213,6 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
                 "revision": decision.revision_id,
                 "clauses": decision.clauses,
             },
-            detail={"facts": decision.facts, "note": decision.note}
-            if decision.facts or decision.note
-            else None,
+            detail={"facts": decision.facts, "note": decision.note} if decision.facts or decision.note else None,
         )
     return decision

@@ -109,11 +109,7 @@ def release(request: HttpRequest, actor: Actor, submission: UUID) -> HttpRespons
 @require_POST
 def undo(request: HttpRequest, actor: Actor, decision: UUID) -> HttpResponseBase:
     """Take a decision back while its window is open; the work is on the desk again."""
-    found = (
-        Decision.objects.select_related("revision__submission")
-        .filter(pk=decision, reviewer=actor.user)
-        .first()
-    )
+    found = Decision.objects.select_related("revision__submission").filter(pk=decision, reviewer=actor.user).first()
     if found is None:
         raise refusals.NotFound
     try:
@@ -154,9 +150,7 @@ def _queue(request: HttpRequest, actor: Actor, refusal: refusals.Refused | None 
     for row in rows:
         row.overdue = row.due_at < now  # type: ignore[attr-defined]
     decided = list(
-        Decision.objects.filter(reviewer=actor.user)
-        .select_related("revision__submission")
-        .order_by("-id")[:10]
+        Decision.objects.filter(reviewer=actor.user).select_related("revision__submission").order_by("-id")[:10]
     )
     for decision in decided:
         decision.can_undo = decision.undone_at is None and decision.effective_at > now  # type: ignore[attr-defined]

@@ -28,9 +28,7 @@ class SignatureForm(forms.Form):
 class DecisionForm(forms.Form):
     """The reasons. Whether they suffice for a verdict is the rules' to say."""
 
-    clauses = forms.ModelMultipleChoiceField(
-        Clause.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    clauses = forms.ModelMultipleChoiceField(Clause.objects.none(), required=False, widget=forms.CheckboxSelectMultiple)
     facts = forms.CharField(
         label="What you saw, and where",
         widget=forms.Textarea(attrs={"rows": 4}),

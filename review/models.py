@@ -69,6 +69,7 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
         pending = Decision.objects.filter(
             revision=models.OuterRef("current"), undone_at__isnull=True, effective_at__gt=Now()
         )
+        verdicts = Decision.objects.effective().exclude(verdict="escalate")
         return (
             self.annotate(pending=models.Exists(pending))
             .select_related(
@@ -78,7 +79,7 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
                 "current__output",
                 "publication",
             )
-            .prefetch_related("generation__outputs")
+            .prefetch_related("generation__outputs", models.Prefetch("current__decisions", verdicts, "verdicts"))
         )
 
 
@@ -141,6 +142,11 @@ class Submission(Living):
         return "submitted"
 
     @property
+    def verdict(self) -> "Decision | None":
+        """The decision in effect about the current revision. Of rows out of `listed()` only."""
+        return next(iter(self.current.verdicts), None) if self.current else None  # type: ignore[attr-defined]
+
+    @property
     def public(self) -> "Publication | None":
         """Its publication, if the artist signed."""
         return getattr(self, "publication", None)
@@ -164,9 +170,7 @@ class Revision(Row):
         ordering = ["number"]
         constraints = [
             models.UniqueConstraint(fields=["submission", "number"], name="revisions_are_numbered"),
-            models.CheckConstraint(
-                condition=~Q(title="") & ~Q(credit=""), name="a_revision_has_title_and_credit"
-            ),
+            models.CheckConstraint(condition=~Q(title="") & ~Q(credit=""), name="a_revision_has_title_and_credit"),
         ]
 
 
@@ -185,9 +189,7 @@ class Decision(Row):
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="decisions")
     reviewer = models.ForeignKey(User, models.PROTECT, related_name="decisions")
     verdict = models.TextField(choices=[(verdict, verdict.replace("_", " ")) for verdict in VERDICTS])
-    clauses = ArrayField(
-        models.UUIDField(), default=list, help_text="The clauses that it names; a trigger knows them."
-    )
+    clauses = ArrayField(models.UUIDField(), default=list, help_text="The clauses that it names; a trigger knows them.")
     facts = models.TextField(blank=True)
     from_seconds = models.FloatField(null=True)
     to_seconds = models.FloatField(null=True)
@@ -224,9 +226,7 @@ class Decision(Row):
                 ),
                 name="a_refusal_owes_clause_facts_and_place",
             ),
-            models.CheckConstraint(
-                condition=LessThanOrEqual(Length("facts"), 5000), name="facts_have_a_limit"
-            ),
+            models.CheckConstraint(condition=LessThanOrEqual(Length("facts"), 5000), name="facts_have_a_limit"),
             models.CheckConstraint(
                 condition=Q(to_seconds__isnull=True) | Q(to_seconds__gte=F("from_seconds")),
                 name="a_place_runs_forwards",

@@ -26,18 +26,13 @@ def waiting_for(by: Actor) -> QuerySet[Submission]:
         revision__submission=OuterRef("pk"), reviewer=reviewer, undone_at__isnull=True, verdict="escalate"
     )
     return (
-        Submission.objects.waiting()
-        .filter(~Exists(judged))
-        .exclude(membership__user=reviewer)
-        .order_by("due_at", "id")
+        Submission.objects.waiting().filter(~Exists(judged)).exclude(membership__user=reviewer).order_by("due_at", "id")
     )
 
 
 def held_by(by: Actor) -> QuerySet[Submission]:
     """What `by` holds at this moment."""
-    return Submission.objects.filter(
-        holder=by.must_be_reviewer(), lease_until__gt=Now(), state__in=Submission.WAITING
-    )
+    return Submission.objects.filter(holder=by.must_be_reviewer(), lease_until__gt=Now(), state__in=Submission.WAITING)
 
 
 def take_next(*, by: Actor) -> Submission:
@@ -88,8 +83,6 @@ def release(submission: Submission, *, by: Actor) -> None:
 
 
 def _hold(submission: Submission, reviewer_id: object, by: Actor) -> None:
-    Submission.objects.filter(pk=submission.pk).update(
-        holder=reviewer_id, lease_until=Now() + lease(), renewals=0
-    )
+    Submission.objects.filter(pk=submission.pk).update(holder=reviewer_id, lease_until=Now() + lease(), renewals=0)
     audit.record("submission.taken", by=by, subject=submission)
     submission.refresh_from_db()

@@ -38,10 +38,7 @@ urlpatterns = [
     path("review/decisions/<hex:decision>/undo", desk.undo),
     path("v1/submissions", api.Submissions.as_view()),
     path(SUBMISSION, api.OneSubmission.as_view()),
-    *(
-        path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act))
-        for act in ("withdraw", "sign_off", "revise")
-    ),
+    *(path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act)) for act in ("withdraw", "sign_off", "revise")),
     path("v1/reviews", api.Reviews.as_view()),
     path("v1/reviews/next", api.NextReview.as_view()),
     path(REVIEW, api.OneReview.as_view()),

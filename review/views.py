@@ -19,7 +19,7 @@ from generation.models import Generation
 from generation.views import mark, own, with_places
 from review import decisions, history, publishing, submissions
 from review.forms import SignatureForm, SubmissionForm
-from review.models import Decision, Publication, Submission
+from review.models import Publication, Submission
 
 FILTERS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -38,9 +38,7 @@ def dashboard(request: HttpRequest, actor: Actor) -> HttpResponse:
     waiting = (
         Submission.objects.visible_to(actor)
         .listed()
-        .filter(
-            membership__user=actor.user, state__in=["approved", "changes_requested"], publication__isnull=True
-        )
+        .filter(membership__user=actor.user, state__in=["approved", "changes_requested"], publication__isnull=True)
         .order_by("-id")[:20]
     )
     context = {
@@ -125,9 +123,7 @@ def sign_off(request: HttpRequest, actor: Actor, submission: UUID) -> HttpRespon
     form = SignatureForm(request.POST)
 
     def act() -> None:
-        publishing.sign_off(
-            found, by=actor, revision=form.cleaned_data["revision"], name=form.cleaned_data["name"]
-        )
+        publishing.sign_off(found, by=actor, revision=form.cleaned_data["revision"], name=form.cleaned_data["name"])
         messages.success(request, "Signed. It is public now; you can withdraw it at any time.")
 
     return _act(request, actor, found.generation_id, form, act)
@@ -136,9 +132,7 @@ def sign_off(request: HttpRequest, actor: Actor, submission: UUID) -> HttpRespon
 @access.signed_in
 @require_POST
 def withdraw_publication(request: HttpRequest, actor: Actor, publication: UUID) -> HttpResponseBase:
-    found = (
-        Publication.objects.listed().filter(pk=publication, submission__membership__user=actor.user).first()
-    )
+    found = Publication.objects.listed().filter(pk=publication, submission__membership__user=actor.user).first()
     if found is None:
         raise refusals.NotFound
     publishing.withdraw(found, by=actor)
@@ -216,9 +210,7 @@ def _of(actor: Actor, submission: UUID) -> Submission:
     return found
 
 
-def _act(
-    request: HttpRequest, actor: Actor, generation: UUID, form: Any, act: Callable[[], None]
-) -> HttpResponseBase:
+def _act(request: HttpRequest, actor: Actor, generation: UUID, form: Any, act: Callable[[], None]) -> HttpResponseBase:
     """Do it and show the work; when it is refused, show the work with the sentence and what was typed."""
     if not form.is_valid():
         return _work(request, actor, generation, form=form)
@@ -242,9 +234,7 @@ def _work(
     revision = submission.current if submission else None
     shown = submission.shown_state if submission else ""
     publication = submission.public if submission else None
-    decision = None
-    if revision is not None and shown != "submitted":
-        decision = Decision.objects.effective().filter(revision=revision).exclude(verdict="escalate").first()
+    decision = submission.verdict if submission and shown != "submitted" else None
     can = {
         "cancel": not generation.ended,
         "submit": generation.state == "completed" and shown in ("", "withdrawn", "rejected"),

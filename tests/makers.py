@@ -1,5 +1,6 @@
 """Plain makers of rows, by the rules where there are rules."""
 
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from allauth.account.models import EmailAddress
+from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -83,7 +85,7 @@ def _files() -> dict[str, Any]:
     return encode.all_files(clip, Path(mkdtemp(prefix="clip-")), display=(256, 256))
 
 
-def completed(by: Actor, **asked: Any) -> Generation:
+def completed(by: Actor, *, files: dict[str, Any] | None = None, **asked: Any) -> Generation:
     """A generation that has ended well, with its files kept; drawn by nobody."""
     generation = queued(by, **asked)
     Generation.objects.filter(pk=generation.pk).update(
@@ -92,9 +94,15 @@ def completed(by: Actor, **asked: Any) -> Generation:
     generation.refresh_from_db()
     with atomic():
         states.move(
-            generation, "completed", by=actors.SYSTEM, when=Q(fence=1), ended_at=Now(), lease_until=None, step=generation.steps
+            generation,
+            "completed",
+            by=actors.SYSTEM,
+            when=Q(fence=1),
+            ended_at=Now(),
+            lease_until=None,
+            step=generation.steps,
         )
-        Output.objects.bulk_create(media.keep(generation, _files()))
+        Output.objects.bulk_create(media.keep(generation, files or _files()))
         allowances.settle(generation.pk)
     return generation
 
@@ -130,3 +138,24 @@ def published(by: Actor) -> Publication:
     return publishing.sign_off(Submission.objects.get(pk=submission.pk), by=by, revision=1, name="An artist")
 
 
+def in_effect(decision: Decision) -> Decision:
+    """Its undo window ended a moment ago. A test moves the row, not the clock, so the trigger that fixes it rests."""
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute("set constraints all immediate")
+        cursor.execute("alter table review_decision disable trigger fixed")
+        Decision.objects.filter(pk=decision.pk).update(effective_at=Now() - timedelta(seconds=1))
+        cursor.execute("alter table review_decision enable trigger fixed")
+    decision.refresh_from_db()
+    return decision
+
+
+def lease_over(submission: Submission) -> Submission:
+    """Its reviewer's lease ran out a moment ago."""
+    Submission.objects.filter(pk=submission.pk).update(lease_until=Now() - timedelta(seconds=1))
+    submission.refresh_from_db()
+    return submission
+
+
+def seen(submission: Submission) -> Submission:
+    """The row as pages and resources read it."""
+    return Submission.objects.listed().get(pk=submission.pk)

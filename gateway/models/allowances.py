@@ -41,9 +41,7 @@ class LedgerEntry(Row):
     NOUN = "ledger_entry"
 
     allowance = models.ForeignKey(Allowance, models.PROTECT, related_name="entries")
-    kind = models.TextField(
-        choices=[(k, k.replace("_", " ")) for k in ("grant", "reserve", "settle", "give_back")]
-    )
+    kind = models.TextField(choices=[(k, k.replace("_", " ")) for k in ("grant", "reserve", "settle", "give_back")])
     amount = models.PositiveIntegerField()
     subject = models.UUIDField(
         null=True, help_text="The generation that it is about; not a key: that lives downstream."

@@ -87,9 +87,7 @@ class Membership(Living):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user"], condition=~Q(state="left"), name="one_membership_a_person"
-            ),
+            models.UniqueConstraint(fields=["user"], condition=~Q(state="left"), name="one_membership_a_person"),
         ]
 
     def __str__(self) -> str:
@@ -142,7 +140,5 @@ class SignInLink(Row):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=models.F("created_at")), name="link_has_an_end"
-            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=models.F("created_at")), name="link_has_an_end"),
         ]

@@ -24,7 +24,5 @@ class Notice(Row):
     class Meta:
         indexes = [
             models.Index(fields=["created_at"], condition=Q(mailed_at__isnull=True), name="notice_to_mail"),
-            models.Index(
-                fields=["user", "-created_at"], condition=Q(read_at__isnull=True), name="notice_unread"
-            ),
+            models.Index(fields=["user", "-created_at"], condition=Q(read_at__isnull=True), name="notice_unread"),
         ]

@@ -33,9 +33,7 @@ class Purpose:
 PURPOSES: dict[PurposeName, Purpose] = {
     "own work": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
     "review": Purpose(lambda actor, output: actor.is_reviewer, evidence="revisions__output__generation"),
-    "public": Purpose(
-        lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")
-    ),
+    "public": Purpose(lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")),
 }
 
 
@@ -62,9 +60,7 @@ def open_for(
     rule = PURPOSES[purpose]
     if output is None or output.kind not in rule.kinds or not rule.who(actor, output):
         raise refusals.NotFound
-    if rule.evidence and (
-        under is None or not under.filter(**{rule.evidence: output.generation_id}).exists()
-    ):
+    if rule.evidence and (under is None or not under.filter(**{rule.evidence: output.generation_id}).exists()):
         raise refusals.NotFound
     try:
         return Opened(default_storage.open(output.path), output, purpose)

@@ -51,7 +51,5 @@ class Migration(migrations.Migration):
             *("steps", "guidance", "seed", "credits"),
         ),
         append_only("generation_output"),
-        migrations.RunSQL(
-            CHARGED, "drop trigger charged_once on generation_generation; drop function charged_once();"
-        ),
+        migrations.RunSQL(CHARGED, "drop trigger charged_once on generation_generation; drop function charged_once();"),
     ]

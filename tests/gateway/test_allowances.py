@@ -33,7 +33,7 @@ def member(credits: int) -> Membership:
 def booked(allowance: Allowance) -> dict[str, int]:
     """What the ledger says: the sum of each kind."""
     sums = LedgerEntry.objects.filter(allowance=allowance).values("kind").annotate(sum=Sum("amount"))
-    return {kind: 0 for kind in ("grant", "reserve", "settle", "give_back")} | {row["kind"]: row["sum"] for row in sums}
+    return dict.fromkeys(("grant", "reserve", "settle", "give_back"), 0) | {row["kind"]: row["sum"] for row in sums}
 
 
 def exact(allowance: Allowance) -> bool:
@@ -76,7 +76,9 @@ def test_a_new_month_begins_with_fresh_credits_and_what_was_held_stays_with_its_
     membership = member(credits=10)
     start, _ = allowances.period(django_timezone.now())
     last_month, _ = allowances.period(start - timedelta(days=1))
-    old = Allowance.objects.create(membership=membership, starts_at=last_month, ends_at=start, granted=10, held=4, spent=6)
+    old = Allowance.objects.create(
+        membership=membership, starts_at=last_month, ends_at=start, granted=10, held=4, spent=6
+    )
     begun_then = new_id()
     LedgerEntry.objects.create(allowance=old, kind="reserve", amount=4, subject=begun_then)
 

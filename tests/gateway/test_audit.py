@@ -276,7 +276,10 @@ def test_no_link_that_still_works_stands_in_the_log(guest: Client, admin: Actor,
 
 
 def partitions() -> list[str]:
-    return [name for (name,) in sql("select inhrelid::regclass::text from pg_inherits where inhparent = 'audit.entry'::regclass")]
+    return [
+        name
+        for (name,) in sql("select inhrelid::regclass::text from pg_inherits where inhparent = 'audit.entry'::regclass")
+    ]
 
 
 @pytest.mark.parametrize("on", ["the table", "its partition"])
@@ -287,7 +290,9 @@ def partitions() -> list[str]:
 def test_the_log_refuses_every_change_also_to_its_owner(on: str, statement: str):
     audit.record("program.checked", by=actors.SYSTEM)
     (where,) = sql("select distinct tableoid::regclass::text from audit.entry order by 1 desc limit 1")[0]
-    assert sql("select tableowner = current_user from pg_tables where schemaname = 'audit' and tablename = 'entry'") == [(True,)]
+    assert sql(
+        "select tableowner = current_user from pg_tables where schemaname = 'audit' and tablename = 'entry'"
+    ) == [(True,)]
     before = Entry.objects.count()
     with pytest.raises(DatabaseError, match="append-only"), atomic():
         sql(statement.format("audit.entry" if on == "the table" else where))
@@ -299,7 +304,9 @@ def test_no_partition_lacks_a_trigger_and_none_can_be_switched_off_by_a_session(
     for table in ["audit.entry", *partitions()]:
         found = dict(sql("select tgname, tgenabled from pg_trigger where tgrelid = %s::regclass", table))
         assert wanted <= found.keys(), table
-        assert {found[name] for name in wanted} == {"A"}, f"{table}: ENABLE ALWAYS, whatever session_replication_role says"
+        assert {found[name] for name in wanted} == {"A"}, (
+            f"{table}: ENABLE ALWAYS, whatever session_replication_role says"
+        )
 
 
 def test_a_detail_can_be_erased_but_not_rewritten():
@@ -308,7 +315,9 @@ def test_a_detail_can_be_erased_but_not_rewritten():
         sql("update audit.detail set body = 'x'")
 
 
-@pytest.mark.parametrize("at", ["now() - interval '2 minutes'", "now() + interval '1 minute'", "now() + interval '1 month'"])
+@pytest.mark.parametrize(
+    "at", ["now() - interval '2 minutes'", "now() + interval '1 minute'", "now() + interval '1 month'"]
+)
 def test_no_entry_is_written_for_another_time(at: str):
     written = canonical({"v": 1, "id": new_id(), "action": "a.lie", "actor": {"kind": "system"}})
     with pytest.raises(DatabaseError, match="its own time"), atomic():

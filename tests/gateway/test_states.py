@@ -62,7 +62,9 @@ def test_the_trigger_behind_a_table_knows_the_same_life(model: type[Living]):
     assert {state: set(targets) for state, targets in moves.items()} == model.MOVES
     choices = {value for value, _ in model._meta.get_field("state").choices}
     assert choices == set(model.MOVES), "each state has a name"
-    assert {target for targets in model.MOVES.values() for target in targets} | {first} == set(model.MOVES), "each can be reached"
+    assert {target for targets in model.MOVES.values() for target in targets} | {first} == set(model.MOVES), (
+        "each can be reached"
+    )
 
 
 @pytest.mark.parametrize("model", LIVING, ids=lambda model: model.__name__)

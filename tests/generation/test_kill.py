@@ -16,10 +16,7 @@ from generation import worker
 from generation.models import Generation
 from tests import makers
 
-PROGRAM = (
-    "from django import setup; setup();"
-    "from generation.worker import look; look('default', name='gpu@{name}')"
-)
+PROGRAM = "from django import setup; setup();from generation.worker import look; look('default', name='gpu@{name}')"
 
 
 def start(name: str, models_dir, media_root) -> subprocess.Popen[bytes]:

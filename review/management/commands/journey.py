@@ -61,7 +61,9 @@ class Browser:
     @staticmethod
     def _expect(answer: requests.Response, status: int) -> requests.Response:
         if answer.status_code != status:
-            raise Failed(f"{answer.request.method} {answer.url}: {answer.status_code} instead of {status}: {_why(answer)}")
+            raise Failed(
+                f"{answer.request.method} {answer.url}: {answer.status_code} instead of {status}: {_why(answer)}"
+            )
         return answer
 
 
@@ -128,7 +130,9 @@ class Command(BaseCommand):
             boss.sign_in(admin.email, password)
         with self.step("admin", "invites an artist"):
             cohort = Cohort.objects.get(name=COHORT)
-            page = boss.post("/program/invitations", email=email, role="artist", cohort=str(cohort.pk), credits="20").text
+            page = boss.post(
+                "/program/invitations", email=email, role="artist", cohort=str(cohort.pk), credits="20"
+            ).text
             link = re.search(r"/invitations/bat_invitation_\w+", page)
             if link is None:
                 raise Failed("the page shows no link")
@@ -224,7 +228,9 @@ class Command(BaseCommand):
         with self.step("client", f"waits for the undo window ({settings.UNDO_SECONDS} s)"):
             self._until(lambda: client.ask("GET", f"/submissions/{submission}")["status"] == "approved")
         with self.step("client", "POST /v1/submissions/{id}/sign_off"):
-            signed = client.ask("POST", f"/submissions/{submission}/sign_off", json={"name": "A Smoke Test", "revision": 1})
+            signed = client.ask(
+                "POST", f"/submissions/{submission}/sign_off", json={"name": "A Smoke Test", "revision": 1}
+            )
             publication = signed["publication"]
         with self.step("guest", "GET /v1/publications/{id}, without a token"):
             guest = Browser(self.url)

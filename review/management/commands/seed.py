@@ -59,9 +59,7 @@ class Command(BaseCommand):
         works = []
         for email, prompt, seed, title, goal in WORKS:
             artist = actors.person(people[email])
-            works.append(
-                (artist, title, goal, generations.submit(by=artist, prompt=prompt, seed=seed, seconds=2))
-            )
+            works.append((artist, title, goal, generations.submit(by=artist, prompt=prompt, seed=seed, seconds=2)))
         self._wait([generation for *_, generation in works])
         reviewer = actors.person(people["rosa@example.org"])
         for artist, title, goal, generation in works:
@@ -72,9 +70,7 @@ class Command(BaseCommand):
     def _wait(self, drawn: list[Generation]) -> None:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            states = list(
-                Generation.objects.filter(pk__in=[g.pk for g in drawn]).values_list("state", flat=True)
-            )
+            states = list(Generation.objects.filter(pk__in=[g.pk for g in drawn]).values_list("state", flat=True))
             done = states.count("completed")
             if done == len(drawn):
                 return
@@ -106,9 +102,7 @@ def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, g
         return
     generation.refresh_from_db()
     assert artist.user is not None
-    submission = submissions.submit(
-        generation, by=artist, title=title, credit=artist.user.name, licence="CC-BY-NC-4.0"
-    )
+    submission = submissions.submit(generation, by=artist, title=title, credit=artist.user.name, licence="CC-BY-NC-4.0")
     if goal == "submitted":
         return
     submission = queue.take(Submission.objects.get(pk=submission.pk), by=reviewer)

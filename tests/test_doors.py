@@ -1,0 +1,247 @@
+"""Every door that the resolver knows × who stands before it. An unlisted door fails the test."""
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from gateway import tokens
+from gateway.actors import Actor
+from gateway.models import Invitation, Membership, Token
+from generation.models import Generation
+from review import publishing, queue
+from review.models import Publication, Submission
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+OUTSIDE = ("admin/", "accounts/")  # Django's and allauth's own, by prefix
+DETOUR = 302  # to the sign-in page
+# door → what GET answers to (guest, its artist, stranger, reviewer who does not hold it, reviewer who holds it, admin).
+# The API's doors are asked with a token; 405 where a door has no GET.
+DOORS = {
+    "healthz": (200,) * 6,
+    "readyz": (503,) * 6,
+    "terms": (200,) * 6,
+    "home": (302,) * 6,
+    "invitations/<str:secret>": (410,) * 6,
+    "sign-in/<str:secret>": (410,) * 6,
+    "access": (DETOUR, 200, 200, 200, 200, 200),
+    "access/tokens": (DETOUR, 405, 405, 405, 405, 405),
+    "access/tokens/<hex:token>/revoke": (DETOUR, 405, 405, 405, 405, 405),
+    "program/invitations": (DETOUR, 403, 403, 403, 403, 200),
+    "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 405),
+    "studio": (DETOUR, 200, 200, 200, 200, 200),
+    "studio/live": (DETOUR, 200, 200, 200, 200, 200),
+    "studio/<hex:generation>/cancel": (DETOUR, 405, 405, 405, 405, 405),
+    "generations/<hex:generation>/video.mp4": (DETOUR, 200, 404, 404, 404, 404),
+    "generations/<hex:generation>/poster.webp": (DETOUR, 200, 404, 404, 404, 404),
+    "generations/<hex:generation>/sheet.webp": (DETOUR, 200, 404, 404, 404, 404),
+    "v1/models": (401, 200, 200, 200, 200, 200),
+    "v1/videos": (401, 200, 200, 200, 200, 200),
+    "v1/videos/<str:video_id>": (401, 200, 404, 404, 404, 404),
+    "v1/videos/<str:video_id>/cancel": (401, 405, 405, 405, 405, 405),
+    "v1/videos/<str:video_id>/content": (401, 200, 404, 404, 404, 404),
+    "": (200,) * 6,
+    "works/<hex:publication>": (404,) * 6,
+    "works/<hex:publication>/video.mp4": (404,) * 6,
+    "works/<hex:publication>/poster.webp": (404,) * 6,
+    "dashboard": (DETOUR, 200, 200, 200, 200, 200),
+    "notices/read": (DETOUR, 405, 405, 405, 405, 405),
+    "mine": (DETOUR, 200, 200, 200, 200, 200),
+    "mine/<hex:generation>": (DETOUR, 200, 404, 404, 404, 404),
+    "mine/<hex:generation>/live": (DETOUR, 200, 404, 404, 404, 404),
+    "mine/<hex:generation>/submit": (DETOUR, 405, 405, 405, 405, 405),
+    "submissions/<hex:submission>/withdraw": (DETOUR, 405, 405, 405, 405, 405),
+    "submissions/<hex:submission>/sign-off": (DETOUR, 405, 405, 405, 405, 405),
+    "publications/<hex:publication>/withdraw": (DETOUR, 405, 405, 405, 405, 405),
+    "review": (DETOUR, 403, 403, 200, 200, 403),
+    "review/next": (DETOUR, 403, 403, 405, 405, 403),
+    "review/<hex:submission>": (DETOUR, 403, 403, 409, 200, 403),
+    **{
+        f"review/<hex:submission>/{act}": (DETOUR, 403, 403, 405, 405, 403)
+        for act in ("take", "renew", "release", "approve", "request-changes", "reject", "escalate")
+    },
+    "review/<hex:submission>/video.mp4": (DETOUR, 403, 403, 404, 200, 403),
+    "review/<hex:submission>/poster.webp": (DETOUR, 403, 403, 404, 200, 403),
+    "review/<hex:submission>/sheet.webp": (DETOUR, 403, 403, 404, 200, 403),
+    "review/decisions/<hex:decision>/undo": (DETOUR, 403, 403, 405, 405, 403),
+    "v1/submissions": (401, 200, 200, 200, 200, 200),
+    "v1/submissions/<str:submission_id>": (401, 200, 404, 404, 404, 404),
+    **{
+        f"v1/submissions/<str:submission_id>/{act}": (401, 405, 405, 405, 405, 405)
+        for act in ("withdraw", "sign_off", "revise")
+    },
+    "v1/reviews": (401, 403, 403, 200, 200, 403),
+    "v1/reviews/next": (401, 405, 405, 405, 405, 405),
+    "v1/reviews/<str:submission_id>": (401, 403, 403, 404, 200, 403),
+    "v1/reviews/<str:submission_id>/content": (401, 403, 403, 404, 200, 403),
+    **{
+        f"v1/reviews/<str:submission_id>/{act}": (401, 405, 405, 405, 405, 405)
+        for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
+    },
+    "v1/publications": (200,) * 6,
+    "v1/publications/<str:publication_id>": (404,) * 6,
+    "v1/publications/<str:publication_id>/content": (404,) * 6,
+    "v1/publications/<str:publication_id>/withdraw": (401, 405, 405, 405, 405, 405),
+}
+
+
+def doors(patterns=None, prefix="") -> list[str]:
+    found = []
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(pattern.pattern)
+        found += [route] if isinstance(pattern, URLPattern) else doors(pattern.url_patterns, route)
+    return found
+
+
+def test_every_door_is_listed():
+    assert {door for door in doors() if not door.startswith(OUTSIDE)} == set(DOORS)
+
+
+@pytest.fixture
+def cast(artist, stranger, reviewer, admin):
+    """A submitted work of `artist`, held by one reviewer and not by another."""
+    submission = makers.submitted(artist)
+    holder = makers.reviewer("Rui Tanaka")
+    queue.take_next(by=holder)
+    return submission, (None, artist, stranger, reviewer, holder, admin)
+
+
+def address(door: str, submission: Submission) -> str:
+    unknown = "0" * 32
+    generation = submission.generation_id.hex
+    for part, value in {
+        "<hex:generation>": generation,
+        "<hex:submission>": submission.pk.hex,
+        "<str:video_id>": f"video_{generation}",
+        "<str:submission_id>": f"submission_{submission.pk.hex}",
+        "<str:publication_id>": f"publication_{submission.pk.hex}",
+        "<hex:publication>": submission.pk.hex,
+        "<str:secret>": "bat_invitation_made-up",
+        "<hex:token>": unknown,
+        "<hex:invitation>": unknown,
+        "<hex:decision>": unknown,
+    }.items():
+        door = door.replace(part, value)
+    return "/" + door
+
+
+def caller(actor: Actor | None, door: str) -> Client:
+    if actor is None:
+        return Client()
+    if door.startswith("v1/"):
+        scopes = [*(["generate", "submit", "publish"] if actor.membership else [])]
+        scopes += ["review"] if actor.is_reviewer else []
+        return Client(headers={"authorization": f"Bearer {makers.token(actor, *scopes) if scopes else _bare(actor)}"})
+    client = Client()
+    client.force_login(actor.user)
+    return client
+
+
+def _bare(actor: Actor) -> str:
+    return tokens.issue(by=actor, label="bare", scopes=[])[1]
+
+
+def test_every_door_answers_each_caller_as_listed(cast):
+    submission, people = cast
+    wrong = []
+    for door, expected in DOORS.items():
+        for place, actor in enumerate(people):
+            answer = caller(actor, door).get(address(door, submission))
+            if answer.status_code != expected[place]:
+                wrong.append((door, place, answer.status_code, expected[place]))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
+def test_no_method_of_a_stranger_changes_anything(cast, stranger, method):
+    submission, _ = cast
+    before = snapshot()
+    for door in DOORS:
+        if door.startswith(OUTSIDE) or door in ("access/tokens", "studio", "v1/videos", "notices/read"):
+            continue  # what a stranger may do for themselves
+        for actor in (None, stranger):
+            answer = getattr(caller(actor, door), method)(
+                address(door, submission), {}, content_type="application/json"
+            )
+            assert answer.status_code < 500, door
+    assert snapshot() == before
+
+
+def snapshot() -> list[object]:
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Submission, Publication, Generation, Membership, Invitation)
+    ]
+
+
+def test_a_revoked_token_opens_nothing(artist, cast):
+    submission, _ = cast
+    client = caller(artist, "v1/")
+    Token.objects.filter(user=artist.user).update(revoked_at="2026-01-01T00:00Z")
+    for door, expected in DOORS.items():
+        if door.startswith("v1/"):
+            answer = client.get(address(door, submission))
+            assert answer.status_code == 401, door
+
+
+WAYS = [
+    ("get", {}),
+    ("head", {}),
+    ("get", {"range": "bytes=0-1000"}),
+    ("get", {"if-none-match": '"{sha}"'}),
+    ("get", {"range": "bytes=0-", "if-range": '"{sha}"'}),
+]
+
+
+def test_no_private_byte_by_any_address_or_way(artist, stranger, no_undo):
+    """Private, submitted, approved but unsigned, withdrawn: nobody else gets a byte of the clip, or learns that it is there."""
+    works = {
+        "private": makers.completed(artist, seed=1),
+        "submitted": makers.submitted(artist, makers.completed(artist, seed=2)).generation,
+    }
+    approved = makers.submitted(artist, makers.completed(artist, seed=3))
+    makers.decided(approved)
+    works["approved"] = approved.generation
+    withdrawn = makers.published(artist)
+    publishing.withdraw(withdrawn, by=artist)
+    works["withdrawn"] = withdrawn.submission.generation
+    ids = {work.pk.hex for work in works.values()}
+    ids |= {pk.hex for pk in Submission.objects.values_list("pk", flat=True)} | {withdrawn.pk.hex}
+    video = works["private"].outputs.get(kind="video")
+    secret = b"".join(makers._files()["video"][0].open("rb"))[200:232]
+    clients = [(caller(actor, "v1/"), caller(actor, "")) for actor in (None, stranger)]
+    for door in DOORS:
+        if not any(part in door for part in ("<hex:", "_id>")):
+            continue
+        for known in ids:
+            path = "/" + "/".join(
+                part if not part.startswith("<") else _filled(part, known) for part in door.split("/")
+            )
+            for api, browser in clients:
+                client = api if door.startswith("v1/") else browser
+                for method, headers in WAYS:
+                    sent = {name: value.format(sha=video.sha256) for name, value in headers.items()}
+                    answer = getattr(client, method)(path, headers=sent)
+                    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+                    assert secret not in body, (path, method)
+                    assert answer.status_code in (302, 401, 403, 404, 405, 410), (path, method, answer.status_code)
+
+
+def _filled(part: str, known: str) -> str:
+    noun = part[5:-4] if part.endswith("_id>") else ""
+    return f"{noun}_{known}" if noun else known
+
+
+def test_a_guessed_storage_path_is_no_door(artist, guest):
+    for output in makers.completed(artist).outputs.all():
+        for path in (
+            f"/{output.path}",
+            f"/media/{output.path}",
+            f"/static/{output.path}",
+            f"/static/../media/{output.path}",
+            f"/static/..%2fmedia/{output.path}",
+            f"//media/{output.path}",
+            f"/static/%2e%2e/%2e%2e/media/{output.path}",
+        ):
+            assert guest.get(path).status_code in (301, 404), path

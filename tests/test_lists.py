@@ -1,0 +1,92 @@
+"""No list asks the database more often because it has more rows."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from gateway import members, tokens
+from review import queue
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+
+def grow(artist, reviewer, admin, n: int) -> None:
+    """n rows more of everything that a list shows."""
+    for _ in range(n):
+        makers.published(artist)
+        makers.queued(artist)
+        makers.completed(artist)
+        makers.submitted(artist)
+        makers.decided(makers.submitted(artist), "reject", by=reviewer)
+        tokens.issue(by=artist, label="x", scopes=["generate"])
+        members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
+
+
+LISTS = {
+    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/"],
+    "reviewer": ["/review", "/access"],
+    "admin": [
+        "/program/invitations",
+        *(
+            f"/admin/{path}/"
+            for path in (
+                "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
+                "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms",
+                "generation/generation", "generation/modelprofile", "generation/output",
+                "review/submission", "review/decision", "review/publication", "review/clause",
+            )
+        ),
+    ],
+}  # fmt: skip
+API = {
+    "artist": ["/v1/videos", "/v1/submissions", "/v1/publications", "/v1/models"],
+    "reviewer": ["/v1/reviews"],
+}
+
+
+def test_three_rows_then_six_rows_same_number_of_queries(admin, reviewer, browser_of, client_of, no_undo):
+    artist = makers.artist(credits=1000)
+    cast = {"artist": artist, "reviewer": reviewer, "admin": admin}
+    doors = [(browser_of(cast[name]), path) for name, paths in LISTS.items() for path in paths]
+    doors += [(client_of(cast[name]), path) for name, paths in API.items() for path in paths]
+
+    def costs() -> dict[str, int]:
+        found = {}
+        for client, path in doors:
+            client.get(path)  # what is made at the first visit
+            with CaptureQueriesContext(connection) as queries:
+                answer = client.get(path)
+            assert answer.status_code == 200, path
+            found[path] = len(queries)
+        return found
+
+    grow(artist, reviewer, admin, 3)
+    few = costs()
+    grow(artist, reviewer, admin, 3)
+    many = costs()
+    assert {path: (few[path], many[path]) for path in few if few[path] != many[path]} == {}
+
+
+def test_one_work_costs_the_same_however_many_there_are(artist, reviewer, browser_of):
+    submission = makers.submitted(artist)
+    queue.take(submission, by=reviewer)
+    pages = [
+        (browser_of(artist), f"/mine/{submission.generation_id.hex}"),
+        (browser_of(reviewer), f"/review/{submission.pk.hex}"),
+    ]
+
+    def costs() -> list[int]:
+        found = []
+        for client, path in pages:
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(path).status_code == 200
+            found.append(len(queries))
+        return found
+
+    costs()
+    few = costs()
+    for _ in range(4):
+        makers.submitted(artist)
+    assert costs() == few
+    assert max(few) < 35
