@@ -1,4 +1,4 @@
-"""Records for admins to read. States are moved by rules, not edited here; what may be edited is the program's setting up."""
+"""Records for admins to read. States are moved by rules, not edited here; what is edited sets the program up."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ def _answer(refusal: refusals.Refused, status: int) -> Response:
     if status in {402, 403, 404, 409, 410}:
         headers["x-should-retry"] = "false"
     response = Response(body, status=status, headers=headers)
-    response.refusal = refusal.code
+    response.refusal = refusal.code  # type: ignore[attr-defined]
     return response
 
 

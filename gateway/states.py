@@ -32,13 +32,14 @@ def move(
     """Move `row` to state `to`, if its life and `when` allow that at this very moment, and record who did it.
 
     `when` carries fences, leases and versions, all of them columns of the row itself: a join would make Django ask in a
-    subquery, before the row is locked. `changes` are written in the same UPDATE; `facts` go into the audit entry. Raises WrongState when the database says no.
+    subquery, before the row is locked. `changes` are written in the same UPDATE; `facts` go into the audit entry.
+    Raises WrongState when the database says no.
     """
     with atomic():
         moved = (
             type(row)
-            ._base_manager.filter(when or Q(), pk=row.pk, state__in=sources(row, to))
-            .update(state=to, **changes)
+            ._base_manager.filter(when or Q(), pk=row.pk, state__in=sources(row, to))  # type: ignore[misc]
+            .update(state=to, **changes)  # type: ignore[misc]
         )
         if not moved:
             row.refresh_from_db()

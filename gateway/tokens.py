@@ -1,4 +1,4 @@
-"""Keys for clients: issue, find, revoke. A revoked token is dead on the next request: no cache stands before the row."""
+"""Keys for clients: issue, find, revoke. A revoked one is dead on the next request: no cache stands before the row."""
 
 from datetime import timedelta
 

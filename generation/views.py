@@ -65,7 +65,8 @@ def live(request: HttpRequest, actor: Actor) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
     generations.cancel(own(actor, generation), by=actor)
-    return redirect(request.POST.get("back") if request.POST.get("back") in {"/studio"} else f"/mine/{generation.hex}")
+    back = request.POST.get("back", "")
+    return redirect(back if back == "/studio" else f"/mine/{generation.hex}")
 
 
 @access.signed_in

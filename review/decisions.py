@@ -71,7 +71,10 @@ def approve(submission: Submission, *, by: Actor, note: str = "") -> Decision:
 
 
 def request_changes(submission: Submission, *, by: Actor, reasons: Reasons, note: str = "") -> Decision:
-    """Ask for a new version, with reasons. Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope."""
+    """Ask for a new version, with reasons.
+
+    Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope.
+    """
     reasons.must_be_whole()
     return _decide(submission, "request_changes", reasons, note, by)
 
@@ -189,7 +192,7 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
         if before is None:
             raise refusals.NotHeld
         decision = Decision(
-            revision_id=before.current_id,
+            revision=before.must_have_revision(),
             reviewer=reviewer,
             verdict=verdict,
             clauses=list(reasons.clauses),

@@ -131,6 +131,12 @@ class Submission(Living):
             ),
         ]
 
+    def must_have_revision(self) -> "Revision":
+        """Its current revision: every submission has one from the transaction on that made it."""
+        if self.current is None:
+            raise ValueError(f"submission {self.pk} has no revision")
+        return self.current
+
     @property
     def shown_state(self) -> str:
         """What the artist knows: nothing of a decision that can still be undone, nor of who asked a colleague.

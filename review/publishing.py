@@ -24,7 +24,7 @@ def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> 
         locked = Submission.objects.select_for_update().select_related(None).get(pk=submission.pk)
         if existing := Publication.objects.filter(submission=locked, state="published").first():
             return existing
-        current = locked.revisions.get(pk=locked.current_id)
+        current = locked.must_have_revision()
         _must_be_approved(locked)
         if current.number != revision:
             raise refusals.OutdatedRevision(asked=revision, current=current.number, param="revision")
@@ -47,7 +47,8 @@ def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> 
 def withdraw(publication: Publication, *, by: Actor) -> None:
     """The artist takes a work back from the public: its page is a tombstone from this moment on.
 
-    The submission goes with it: to show the work again it is submitted again. Raises NotFound, MissingScope, WrongState.
+    The submission goes with it: to show the work again it is submitted again.
+    Raises NotFound, MissingScope, WrongState.
     """
     by.must_have("publish")
     if by.user is None or publication.submission.membership.user_id != by.user.pk:

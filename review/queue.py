@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway import audit, refusals
 from gateway.actors import Actor
-from review.models import Decision, Submission
+from review.models import Decision, Submission, SubmissionQuerySet
 
 RENEWALS = 10
 
@@ -19,8 +19,8 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 
-def waiting_for(by: Actor) -> QuerySet[Submission]:
-    """What `by` could take: not their own, not what they have judged already, not what somebody holds; oldest due first."""
+def waiting_for(by: Actor) -> SubmissionQuerySet:
+    """What `by` could take, oldest due first: not their own, not what they escalated, not what somebody holds."""
     reviewer = by.must_be_reviewer()
     judged = Decision.objects.filter(
         revision__submission=OuterRef("pk"), reviewer=reviewer, undone_at__isnull=True, verdict="escalate"
@@ -30,7 +30,7 @@ def waiting_for(by: Actor) -> QuerySet[Submission]:
     )
 
 
-def held_by(by: Actor) -> QuerySet[Submission]:
+def held_by(by: Actor) -> SubmissionQuerySet:
     """What `by` holds at this moment."""
     return Submission.objects.filter(holder=by.must_be_reviewer(), lease_until__gt=Now(), state__in=Submission.WAITING)
 

@@ -18,7 +18,7 @@ from review.models import Decision, Publication, Revision, Submission
 def submit(
     generation: Generation, *, by: Actor, title: str, credit: str, licence: str, description: str = ""
 ) -> Submission:
-    """Ask whether this work may become public, under this credit and licence. An answer is due within the cohort's hours.
+    """Ask whether this work may become public, under this credit and licence; an answer is due in the cohort's hours.
 
     Raises NotFound for somebody else's, Suspended, MissingScope, NothingToSubmit, AlreadySubmitted.
     """
@@ -31,7 +31,9 @@ def submit(
                 generation=generation,
                 due_at=timezone.now() + timedelta(hours=membership.cohort.review_hours),
             )
-            revision = _revise(submission, video, 1, title, credit, licence, description)
+            revision = _revise(
+                submission, video, number=1, title=title, credit=credit, licence=licence, description=description
+            )
             submission.current = revision
             submission.save(update_fields=["current"])
             _record(submission, revision, by)
@@ -69,7 +71,9 @@ def resubmit(
         ).first():
             raise refusals.NotYetInEffect(at=f"{pending.effective_at:%H:%M:%S} UTC")
         number = locked.revisions.count() + 1
-        revision = _revise(locked, video, number, title, credit, licence, description)
+        revision = _revise(
+            locked, video, number=number, title=title, credit=credit, licence=licence, description=description
+        )
         states.move(
             submission,
             "submitted",
@@ -113,13 +117,7 @@ def _video(generation: Generation) -> Output:
 
 
 def _revise(
-    submission: Submission,
-    video: Output,
-    number: int,
-    title: str,
-    credit: str,
-    licence: str,
-    description: str,
+    submission: Submission, video: Output, *, number: int, title: str, credit: str, licence: str, description: str
 ) -> Revision:
     return Revision.objects.create(
         submission=submission,

@@ -43,7 +43,7 @@ def dashboard(request: HttpRequest, actor: Actor) -> HttpResponse:
     )
     context = {
         "allowance": allowances.current(actor.membership) if actor.membership else None,
-        "waits": [submission for submission in waiting if not submission.pending],
+        "waits": [submission for submission in waiting if submission.shown_state == submission.state],
         "works": works,
         "notices": notices.unread(actor)[:10],
     }

@@ -179,7 +179,7 @@ def test_a_revoked_token_opens_nothing(artist, cast):
     submission, _ = cast
     client = caller(artist, "v1/")
     Token.objects.filter(user=artist.user).update(revoked_at="2026-01-01T00:00Z")
-    for door, expected in DOORS.items():
+    for door in DOORS:
         if door.startswith("v1/"):
             answer = client.get(address(door, submission))
             assert answer.status_code == 401, door
@@ -195,7 +195,7 @@ WAYS = [
 
 
 def test_no_private_byte_by_any_address_or_way(artist, stranger, no_undo):
-    """Private, submitted, approved but unsigned, withdrawn: nobody else gets a byte of the clip, or learns that it is there."""
+    """Private, submitted, approved but unsigned, withdrawn: nobody else gets a byte, or learns that it is there."""
     works = {
         "private": makers.completed(artist, seed=1),
         "submitted": makers.submitted(artist, makers.completed(artist, seed=2)).generation,

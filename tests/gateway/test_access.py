@@ -78,7 +78,7 @@ def test_two_workers_send_a_mail_once(at_once, transactional_db):
 
 def test_ten_acceptances_at_once_make_one_person(at_once, transactional_db):
     founding.lay()
-    invitation, _ = members.invite("new@example.org", by=makers.admin(), cohort=makers.cohort())
+    members.invite("new@example.org", by=makers.admin(), cohort=makers.cohort())
 
     answers = at_once(
         *[lambda: members.admit(Invitation.objects.get(), name="New", password=makers.PASSWORD, accepts=1)] * 10

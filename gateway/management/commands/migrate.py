@@ -12,6 +12,6 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
-        if not (options["plan"] or options["check_unapplied"]) and not options["app_label"]:
-            if (role := grants.apply()) and options["verbosity"]:
-                self.stdout.write(f"  Granted to {role}.")
+        whole = not (options["plan"] or options["check_unapplied"] or options["app_label"])
+        if whole and (role := grants.apply()) and options["verbosity"]:
+            self.stdout.write(f"  Granted to {role}.")

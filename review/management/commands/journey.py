@@ -38,9 +38,9 @@ class Browser:
         self.url, self.session = url, requests.Session()
 
     def get(self, path: str, status: int = 200, **kwargs: Any) -> requests.Response:
-        return self._expect(self.session.get(self.url + path, timeout=30, **kwargs), status)
+        return self.expect(self.session.get(self.url + path, timeout=30, **kwargs), status)
 
-    def post(self, page: str, to: str = "", status: int = 200, **fields: Any) -> requests.Response:
+    def post(self, page: str, to: str = "", *, status: int = 200, **fields: Any) -> requests.Response:
         """Fill in a form on `page` and send it to `to`."""
         token = HIDDEN.search(self.get(page).text)
         if token is None:
@@ -51,7 +51,7 @@ class Browser:
             headers={"Referer": self.url + page},
             timeout=30,
         )
-        return self._expect(answer, status)
+        return self.expect(answer, status)
 
     def sign_in(self, email: str, password: str) -> None:
         self.post("/accounts/login/", login=email, password=password)
@@ -59,7 +59,7 @@ class Browser:
             raise Failed(f"{email} could not sign in")
 
     @staticmethod
-    def _expect(answer: requests.Response, status: int) -> requests.Response:
+    def expect(answer: requests.Response, status: int) -> requests.Response:
         if answer.status_code != status:
             raise Failed(
                 f"{answer.request.method} {answer.url}: {answer.status_code} instead of {status}: {_why(answer)}"
@@ -75,12 +75,12 @@ class Client:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, method: str, path: str, status: int = 200, **kwargs: Any) -> Any:
-        answer = Browser._expect(self.session.request(method, self.url + path, timeout=30, **kwargs), status)
+        answer = Browser.expect(self.session.request(method, self.url + path, timeout=30, **kwargs), status)
         return answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else answer
 
 
 class Command(BaseCommand):
-    help = "Play one work's whole journey against a running gateway, by its pages and by REST, and say what each step took."
+    help = "Play one work's journey against a running gateway, by its pages and by REST; say what each step took."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default=settings.BASE_URL, help="the gateway (default: %(default)s)")
@@ -139,8 +139,8 @@ class Command(BaseCommand):
         artist = Browser(self.url)
         with self.step("artist", "accepts the invitation and the terms"):
             version = re.search(r'name="version" value="(\d+)"', artist.get(link[0]).text)
-            fields = {"name": "A Smoke Test", "password": password, "accept": "on"}
-            artist.post(link[0], **fields, **({"version": version[1]} if version else {}))
+            fields: dict[str, Any] = {"name": "A Smoke Test", "password": password, "accept": "on"}
+            artist.post(link[0], "", **fields, version=version[1] if version else "")
         with self.step("artist", "can't use the link again"):
             Browser(self.url).get(link[0], status=410)
         return artist
@@ -158,7 +158,7 @@ class Command(BaseCommand):
                 raise Failed("the file is no mp4")
         with self.step("guest", "sees nothing of it"):
             Browser(self.url).get(f"/works/{work}", 404)
-        words = {"title": "Smoke", "credit": "A Smoke Test", "licence": "CC0-1.0"}
+        words: dict[str, Any] = {"title": "Smoke", "credit": "A Smoke Test", "licence": "CC0-1.0"}
         with self.step("artist", "submits it"):
             page = artist.post(f"/mine/{work}", f"/mine/{work}/submit", **words).text
             submission = _first(r"/submissions/([0-9a-f]{32})/withdraw", page)

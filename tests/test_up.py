@@ -1,0 +1,196 @@
+"""`manage.py up`, as its users know it: seeded, played through, browsed, killed, started again. One gateway for all."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scripts import chromium
+from tests.live import Gateway
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("up")]
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 360, "height": 740}}
+
+
+@pytest.fixture(scope="module")
+def folder():
+    # Not below pytest's own folder, which the account that runs PostgreSQL can't pass through.
+    made = Path(tempfile.mkdtemp(prefix="bat-up-"))
+    made.chmod(0o755)
+    yield made / "data"
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def gateway(folder):
+    running = Gateway(folder).start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = chromium.path()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("There is no Chromium, and in CI the browser tests must run.")
+        pytest.skip("THE BROWSER TESTS DID NOT RUN: there is no Chromium. `make test` tries to install one.")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+
+
+def signed_in(browser: Browser, gateway: Gateway, name: str) -> Page:
+    page = browser.new_page()
+    page.goto(gateway.link(name))
+    page.get_by_role("button", name="Sign in as").click()
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    return page
+
+
+@pytest.fixture(scope="module")
+def sessions(browser, gateway):
+    """Who has signed in already: a link works once."""
+    return {who: signed_in(browser, gateway, who).context.storage_state() for who in ("Ines Marchetti", "Rui Tanaka")}
+
+
+def test_ready_names_every_part(gateway):
+    parts = requests.get(f"{gateway.url}/readyz", timeout=10)
+    assert parts.status_code == 200
+    assert parts.json() == {name: {"ok": True} for name in ("database", "broker", "gpu", "chores", "scheduler")}
+
+
+def test_doctor_finds_nothing(gateway):
+    found = gateway.manage("doctor")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_a_second_one_on_the_same_data_says_who_holds_it(gateway):
+    second = gateway.manage("up")
+    assert second.returncode == 2
+    assert str(gateway.process.pid) in second.stderr and gateway.url in second.stderr
+
+
+def test_the_journey_passes(gateway):
+    played = gateway.manage("journey", "--url", gateway.url)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "ok=1" in played.stdout.splitlines()[-1]
+
+
+def test_the_journey_in_a_browser(gateway, browser, tmp_path):
+    """Invite, accept, generate, submit, approve by keyboard, sign, see, withdraw: by clicks alone."""
+    admin = signed_in(browser, gateway, "Ada Lindqvist")
+    admin.goto(f"{gateway.url}/program/invitations")
+    admin.get_by_label("E-mail address").fill("yuki@example.org")
+    admin.get_by_label("Credits a month").fill("10")
+    admin.get_by_role("button", name="Send the invitation").click()
+    link = admin.locator("main").inner_html().split("/invitations/bat_invitation_")[1][:36]
+
+    artist = browser.new_context().new_page()
+    artist.goto(f"{gateway.url}/invitations/bat_invitation_{link}")
+    artist.get_by_label("Your name").fill("Yuki Brandt")
+    artist.locator("input[type=password]").fill("a long enough password")
+    artist.get_by_role("checkbox").check()
+    artist.locator("main form button").last.click()
+    artist.wait_for_url("**/dashboard")
+
+    artist.goto(f"{gateway.url}/studio")
+    artist.get_by_label("What should it show?").fill("a red circle drifting left over a blue field")
+    expect(artist.get_by_role("button", name="Draw it")).to_contain_text("2 credits")
+    artist.get_by_role("button", name="Draw it").dblclick()
+    card = artist.locator("#lately a.work")
+    expect(card).to_have_count(1, timeout=60_000)  # live, and one of it although the button was pressed twice
+    card.click()
+    expect(artist.locator("video")).to_be_visible()
+    artist.locator("video").evaluate("v => v.play()")
+    artist.wait_for_function("document.querySelector('video').readyState >= 2", timeout=20_000)
+
+    artist.get_by_label("Title").fill("Red, leaving")
+    artist.get_by_role("button", name="Submit").dblclick()
+    expect(artist.locator("main")).to_contain_text("With the reviewers")
+
+    reviewer = signed_in(browser, gateway, "Rosa Velázquez")
+    reviewer.goto(f"{gateway.url}/review")
+    row = reviewer.locator("li, article, tr").filter(has_text="Red, leaving").last
+    row.get_by_role("button", name="Take").click()
+    reviewer.wait_for_url("**/review/*")
+    expect(reviewer.locator("h1")).to_contain_text("Red, leaving")
+    reviewer.keyboard.press("a")
+    reviewer.wait_for_url("**/review")
+
+    sign = artist.get_by_role("button", name="Sign and publish")
+    for _ in range(20):
+        artist.reload()
+        if sign.count():
+            break
+        time.sleep(0.5)
+    if not artist.locator("input[name=name]").input_value():
+        artist.locator("input[name=name]").fill("Yuki Brandt")
+    sign.dblclick()
+    expect(artist.locator("main")).to_contain_text("It is public")
+    public = artist.locator("main a[href^='/works/']").first.get_attribute("href")
+
+    guest = browser.new_context().new_page()
+    assert guest.goto(gateway.url + public).status == 200
+    expect(guest.locator("main")).to_contain_text("Yuki Brandt")
+
+    artist.get_by_text("Take it off the wall").click()
+    artist.locator("form[action$='/withdraw'] button").click()
+    expect(artist.locator("main")).to_contain_text("Withdrawn")
+    assert guest.goto(gateway.url + public).status == 410
+    expect(guest.locator("main video, main img")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size, tmp_path_factory):
+    """Each page in both themes, wide and narrow, with its screenshot kept beside the others of the run."""
+    shots = tmp_path_factory.getbasetemp() / "screenshots"
+    shots.mkdir(exist_ok=True)
+    for who, paths in {
+        None: ["/", "/terms", "/accounts/login/"],
+        "Ines Marchetti": ["/dashboard", "/studio", "/mine", "/access"],
+        "Rui Tanaka": ["/review"],
+    }.items():
+        context = browser.new_context(
+            storage_state=sessions.get(who), color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce"
+        )
+        page, complaints = context.new_page(), []
+        page.on(
+            "console", lambda message, into=complaints: into.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error, into=complaints: into.append(str(error)))
+        for path in paths:
+            assert page.goto(gateway.url + path).status == 200, path
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, (path, wide)
+            page.screenshot(
+                path=shots / f"{path.strip('/').replace('/', '-') or 'home'}-{theme}-{size}.png", full_page=True
+            )
+        assert complaints == []
+        context.close()
+
+
+def test_killed_it_leaves_nothing_and_begins_again_with_its_data(gateway, folder):
+    """kill -9 of the supervisor: every child dies with it; the next start is quick and has the data."""
+    works = requests.get(f"{gateway.url}/v1/publications", timeout=10).json()["data"]
+    assert works
+    gateway.process.send_signal(signal.SIGKILL)
+    gateway.process.wait()
+    until = time.monotonic() + 20
+    while left := subprocess.run(
+        ["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False
+    ).stdout.split():
+        assert time.monotonic() < until, left
+        time.sleep(0.2)
+    gateway.start()
+    assert requests.get(f"{gateway.url}/v1/publications", timeout=10).json()["data"] == works
+    assert "a cast of examples" not in gateway.screen
