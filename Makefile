@@ -54,7 +54,7 @@ fmt: setup  ## format code and templates
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2 || true
 
 bench: setup  ## measure: each prints a table and, last, name=value pairs
-	$(BIN)/python -m benchmarks.journey
+	$(BIN)/python -m benchmarks.start
 
 soak: setup  ## the longer tests
 	$(BIN)/python -m pytest -m soak

@@ -141,3 +141,13 @@ def test_a_link_signs_in_one_of_ten(at_once, transactional_db, settings):
     secret = sign_in_links.issue(user).rsplit("/", 1)[1]
     answers = at_once(*[lambda: sign_in_links.use(secret)] * 10)
     assert sum(isinstance(answer, User) for answer in answers) == 1
+
+
+@pytest.mark.parametrize("path", ["/studio", "/studio?prompt=a+red+circle&seed=7", "/studio?prompt=50%25+%26+more"])
+def test_who_must_sign_in_first_comes_back_to_the_very_page_they_asked_for(guest, path):
+    user = makers.user("Ines")
+    user.set_password(makers.PASSWORD)
+    user.save()
+    page = guest.get(path, follow=True)
+    sent = {"login": user.email, "password": makers.PASSWORD, "next": page.context["redirect_field_value"]}
+    assert guest.post("/accounts/login/", sent)["Location"] == path

@@ -94,3 +94,12 @@ def test_pages_follow_each_other_without_gap_or_double(artist, client_of):
     assert seen == ids[::-1]
     assert client.get("/v1/videos", {"order": "asc"}).json()["first_id"] == ids[0]
     assert new_id() < new_id()
+
+
+@pytest.mark.parametrize("path", ["/", "/terms", "/healthz", "/home", "/studio", "/access", "/dashboard", "/mine"])
+def test_a_head_is_answered_like_a_get_without_its_body(artist, browser_of, path):
+    """RFC 9110, section 9.1: GET and HEAD are the two methods that every server must support."""
+    browser = browser_of(artist)
+    head = browser.head(path)
+    assert head.status_code == browser.get(path).status_code
+    assert head.content == b""
