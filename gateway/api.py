@@ -47,7 +47,7 @@ def error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
 
 
 def _answer(refusal: refusals.Refused, status: int) -> Response:
-    body = {**problem(refusal), "status": status}
+    body = problem(refusal, status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status in {402, 403, 404, 409, 410}:
         headers["x-should-retry"] = "false"
@@ -86,7 +86,7 @@ def page(request: Request, rows: QuerySet[Any], noun: str, show: Any) -> dict[st
     """A page by cursor, stable under inserts: `after` (an id), `limit` (1 to 100, else 20), `order` (desc or asc)."""
     query = request.query_params
     limit_text, order = query.get("limit", "20"), query.get("order", "desc")
-    if not limit_text.isdecimal() or not 1 <= int(limit_text) <= 100:
+    if not limit_text.isdecimal() or len(limit_text) > 20 or not 1 <= int(limit_text) <= 100:
         raise Invalid(what=f"limit: “{limit_text}” is not a number from 1 to 100.", param="limit")
     if order not in {"asc", "desc"}:
         raise Invalid(what=f"order: “{order}” is neither asc nor desc.", param="order")

@@ -1,10 +1,13 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
+from gateway.celery import app
+
 
 class GatewayConfig(AppConfig):
     name = "gateway"
     verbose_name = "Program"
+    celery = app  # made before any task is: each process rings this program's bells
 
 
 class RecordsConfig(AdminConfig):

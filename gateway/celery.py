@@ -8,8 +8,9 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 app = Celery("gateway")
+app.set_default()  # in every thread: a bell without its application rings at a broker that is not there
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule_filename = str(settings.PLACES.run / "schedule")
+app.conf.beat_schedule_filename = str(settings.PLACES.schedule)
 app.conf.beat_scheduler = "gateway.processes:PulsingScheduler"
 app.conf.beat_max_loop_interval = 2  # so that a pulse is never older than that
 app.conf.beat_schedule = {

@@ -30,6 +30,11 @@ def well_formed(secret: str, *kinds: str) -> bool:
     )
 
 
+def redacted(text: str) -> str:
+    """`text` without the secrets in it, fit to be written down."""
+    return SHAPE.sub(r"\1…", text)
+
+
 def digest(secret: str) -> bytes:
     """What is stored."""
     return hashlib.sha256(secret.encode()).digest()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -23,14 +23,12 @@ def invite(
     Returns the row and the link's path, which is also mailed. Raises AdminsOnly, AlreadyAMember, AlreadyInvited.
     """
     admin = by.must_be_admin()
-    if User.objects.filter(email__iexact=email).exists():
-        raise refusals.AlreadyAMember(param="email")
-    if open_one := Invitation.objects.filter(email__iexact=email, state="sent", expires_at__gt=Now()).first():
-        raise refusals.AlreadyInvited(param="email", email=email, until=f"{open_one.expires_at:%-d %B}")
+    email = email.lower()
     secret = keys.make("invitation")
     if cohort is not None and credits is None:
         credits = cohort.credits
     with atomic():
+        _must_be_new(email)
         invitation = Invitation.objects.create(
             email=email,
             role=role,
@@ -111,6 +109,17 @@ def resume(membership: Membership, *, by: Actor) -> None:
     with atomic():
         states.move(membership, "active", by=by)
         notices.tell(membership.user, "Your membership is active again", "You can generate and submit as before.")
+
+
+def _must_be_new(email: str) -> None:
+    """Raises AlreadyAMember, AlreadyInvited. Until the transaction ends nobody else invites this address."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(7003, hashtext(%s))", [email])
+    if User.objects.filter(email__iexact=email).exists():
+        raise refusals.AlreadyAMember(param="email")
+    open_one = Invitation.objects.filter(email__iexact=email, state="sent", expires_at__gt=Now()).first()
+    if open_one is not None:
+        raise refusals.AlreadyInvited(param="email", email=email, until=f"{open_one.expires_at:%-d %B}")
 
 
 def _letter(invitation: Invitation) -> str:

@@ -5,18 +5,19 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
-from gateway import audit, refusals
+from gateway import audit, keys, refusals
 from gateway.access import actor_of
 from gateway.actors import NOBODY
 from gateway.models.base import new_id
 
 log = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
-UNRECORDED = (settings.STATIC_URL, "/healthz", "/readyz")
+PROBES = {"/healthz", "/readyz"}
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -34,7 +35,7 @@ class Audited:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(UNRECORDED):
+        if request.path in PROBES or request.path.startswith(settings.STATIC_URL):
             return self.get_response(request)
         request_id = new_id()
         began = time.monotonic()
@@ -46,7 +47,7 @@ class Audited:
             self._answered(request, response, began)
         except DatabaseError:
             log.exception("the audit log could not be written")
-            response = refuse(request, refusals.LogUnavailable())
+            response = _unavailable(request)
         finally:
             audit.request_id.reset(token)
         response["X-Request-ID"] = str(request_id)
@@ -56,18 +57,24 @@ class Audited:
 
     def _answered(self, request: HttpRequest, response: HttpResponseBase, began: float) -> None:
         match = request.resolver_match
-        audit.record(
-            "request.answered",
-            by=actor_of(request),
-            facts={
-                "method": request.method,
-                "route": match.route if match else None,
-                "status": response.status_code,
-                "ms": round((time.monotonic() - began) * 1000),
-                **({"refused": code} if (code := getattr(response, "refusal", None)) else {}),
-            },
-            detail=_detail(request) if request.method in SAFE else None,
-        )
+        try:
+            audit.record(
+                "request.answered",
+                by=actor_of(request),
+                facts={
+                    "method": request.method,
+                    "route": match.route if match else None,
+                    "status": response.status_code,
+                    "ms": round((time.monotonic() - began) * 1000),
+                    **({"refused": code} if (code := getattr(response, "refusal", None)) else {}),
+                },
+                detail=_detail(request) if request.method in SAFE else None,
+            )
+        except DatabaseError:
+            if request.method in SAFE:
+                raise
+            # The change is made: a 503 would have the client ask, and pay, a second time.
+            log.exception("an answer is missing in the audit log")
 
 
 class Refusals:
@@ -85,7 +92,7 @@ class Refusals:
 
 def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     """The answer that says no in the refusal's own sentence."""
-    if request.path.startswith("/v1/"):
+    if request.path == "/v1" or request.path.startswith("/v1/"):
         response: HttpResponse = JsonResponse(problem(refusal), status=refusal.status)
     else:
         response = render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
@@ -93,23 +100,29 @@ def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     return response
 
 
-def problem(refusal: refusals.Refused) -> dict[str, object]:
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    # Who asks stands in the database, which may be what is away.
+    request.actor = NOBODY  # type: ignore[attr-defined]
+    request.user = AnonymousUser()
+    return refuse(request, refusals.LogUnavailable())
+
+
+KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+def problem(refusal: refusals.Refused, status: int | None = None) -> dict[str, object]:
     """One body for both families of clients: RFC 9457 members at the top, OpenAI's `error` inside."""
-    kind = {
-        400: "invalid_request_error",
-        401: "authentication_error",
-        404: "not_found_error",
-        429: "rate_limit_error",
-    }
+    status = status or refusal.status
+    kind = "conflict_error" if status in {402, 409, 410} else "invalid_request_error"
     title = type(refusal).__name__
     return {
         "type": f"{settings.BASE_URL}/docs/refusals#{refusal.code}",
         "title": title,
-        "status": refusal.status,
+        "status": status,
         "detail": refusal.sentence,
         "error": {
             "message": refusal.sentence,
-            "type": kind.get(refusal.status, "permission_error" if refusal.status == 403 else "conflict_error"),
+            "type": "server_error" if status >= 500 else KINDS.get(status, kind),
             "param": refusal.param,
             "code": refusal.code,
         },
@@ -118,7 +131,7 @@ def problem(refusal: refusals.Refused) -> dict[str, object]:
 
 def _detail(request: HttpRequest) -> dict[str, object]:
     return {
-        "path": request.path,
+        "path": keys.redacted(request.path),
         "address": request.META.get("REMOTE_ADDR", ""),
         "agent": request.META.get("HTTP_USER_AGENT", "")[:300],
     }

@@ -55,11 +55,13 @@ def send_waiting(limit: int = 50) -> int:
                 break
             try:
                 _mail(notice)
-            except OSError:
+            except (OSError, ValueError):
                 log.exception("notice %s could not be mailed, attempt %s", notice.pk, notice.attempts + 1)
                 Notice.objects.filter(pk=notice.pk).update(attempts=F("attempts") + 1)
             else:
-                Notice.objects.filter(pk=notice.pk).update(mailed_at=Now())
+                # The link to somebody who is nobody here yet lets its holder in: it is not kept.
+                path = notice.path if notice.user_id else ""
+                Notice.objects.filter(pk=notice.pk).update(mailed_at=Now(), path=path)
                 sent += 1
     return sent
 
@@ -67,7 +69,7 @@ def send_waiting(limit: int = 50) -> int:
 def _mail(notice: Notice) -> None:
     link = f"\n\n{settings.BASE_URL}{notice.path}" if notice.path else ""
     EmailMessage(
-        subject=f"[{settings.PROGRAM_NAME}] {notice.subject}",
+        subject=f"[{settings.PROGRAM_NAME}] {' '.join(notice.subject.split())}",
         body=f"{notice.body}{link}\n",
         to=[notice.email],
     ).send()

@@ -31,6 +31,10 @@ class PulsingScheduler(PersistentScheduler):
         beat("scheduler", "scheduler")
         return super().tick(*args, **kwargs)
 
+    def close(self) -> None:
+        super().close()
+        _stop("scheduler")
+
 
 @signals.heartbeat_sent.connect
 def _worker_lives(sender: Any, **_: Any) -> None:
@@ -41,8 +45,12 @@ def _worker_lives(sender: Any, **_: Any) -> None:
 
 @signals.worker_shutdown.connect
 def _worker_ends(sender: Any, **_: Any) -> None:
+    _stop(sender.hostname)
+
+
+def _stop(name: str) -> None:
     try:
-        pulses.stop(sender.hostname)
+        pulses.stop(name)
     except DatabaseError as error:
         log.warning("the pulse stays: %s", error)
 

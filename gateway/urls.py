@@ -7,6 +7,8 @@ from gateway import converters, views
 
 register_converter(converters.Hex, "hex")
 
+handler404 = "gateway.views.not_found"
+
 urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),

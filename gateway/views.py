@@ -11,22 +11,23 @@ from django.contrib import messages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gateway import access, keys, members, pulses, refusals, sign_in_links, terms, tokens
 from gateway.actors import Actor
 from gateway.celery import app as celery
 from gateway.forms import AdmissionForm, InvitationForm, TokenForm
+from gateway.middleware import refuse
 from gateway.models import Invitation, SignInLink, Token, User
 
 
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The web process lives."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Each part of the gateway by name; 503 when one is missing."""
     parts: dict[str, dict[str, Any]] = {
@@ -61,12 +62,19 @@ def _ask_broker() -> None:
         broker.default_channel.client.ping()
 
 
-@require_GET
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """An address that is none: a page for people, JSON for clients."""
+    if request.path.startswith("/v1"):
+        return refuse(request, refusals.NotFound())
+    return render(request, "404.html", status=404)
+
+
+@require_safe
 def terms_page(request: HttpRequest) -> HttpResponse:
     return render(request, "gateway/terms.html", {"terms": terms.current()})
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponseBase:
     """Where a person goes after signing in: to what waits for their hand."""
     actor = access.actor_of(request)
@@ -77,7 +85,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
     return redirect("/dashboard" if actor.user else "/accounts/login/")
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
     """Accept an invitation: name, password, terms; then one is inside."""
     found = members.open_invitation(secret)
@@ -101,7 +109,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
     return page(request, "gateway/invitation.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_link(request: HttpRequest, secret: str) -> HttpResponseBase:
     """A GET only asks, so that a browser that looks ahead does not use the link up."""
     if request.method == "POST":
@@ -119,7 +127,7 @@ def _sign_in(request: HttpRequest, user: User) -> HttpResponseBase:
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def keys_page(request: HttpRequest, actor: Actor) -> HttpResponse:
     return _keys(request, actor, _token_form(actor))
 
@@ -157,7 +165,7 @@ def _keys(request: HttpRequest, actor: Actor, form: TokenForm, secret: str = "")
 
 
 @access.admins
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def invitations(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Invite people, and see who was invited."""
     form = InvitationForm(request.POST or None)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gateway import access, allowances, refusals
 from gateway.actors import Actor
@@ -17,7 +17,7 @@ from generation.models import Generation
 
 
 @access.signed_in
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """Write a prompt, see its price, ask for it, watch what is being drawn."""
     models = generations.offered()
@@ -47,7 +47,7 @@ def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def live(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The part of the studio that changes; 204 when it has not since `seen`, a reload when something has ended."""
     now_running = running(actor)

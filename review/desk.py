@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, audit, refusals
 from gateway.actors import Actor
@@ -26,7 +26,7 @@ SAID = {
 
 
 @access.reviewers
-@require_GET
+@require_safe
 def show_queue(request: HttpRequest, actor: Actor) -> HttpResponse:
     return _queue(request, actor)
 
@@ -52,7 +52,7 @@ def take(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBa
 
 
 @access.reviewers
-@require_GET
+@require_safe
 def desk(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponse:
     """One work, held. Each look is recorded, and the artist can read that there was one."""
     held = queue.held_by(actor).listed().filter(pk=submission).first()

@@ -124,8 +124,8 @@ def _revise(
         number=number,
         output=video,
         sha256=video.sha256,
-        title=title.strip(),
-        credit=credit.strip(),
+        title=" ".join(title.split()),
+        credit=" ".join(credit.split()),
         licence=licence,
         description=description.strip(),
     )

@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, allowances, notices, refusals
 from gateway.actors import NOBODY, Actor
@@ -31,7 +31,7 @@ FILTERS: dict[str, dict[str, Any]] = {
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def dashboard(request: HttpRequest, actor: Actor) -> HttpResponse:
     """What waits for the artist's hand, what they have, what they made lately."""
     works = with_status(_mine(actor).order_by("-id")[:6])
@@ -58,7 +58,7 @@ def read_notices(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def works(request: HttpRequest, actor: Actor) -> HttpResponse:
     """All of an artist's works, latest first."""
     chosen = request.GET.get("show", "all")
@@ -69,13 +69,13 @@ def works(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def work(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse:
     return _work(request, actor, generation)
 
 
 @access.signed_in
-@require_GET
+@require_safe
 def work_live(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse:
     """The part of a work's page that moves while it is drawn; the page itself when it has ended."""
     found = with_places([own(actor, generation)])[0]
@@ -140,7 +140,7 @@ def withdraw_publication(request: HttpRequest, actor: Actor, publication: UUID) 
     return redirect(f"/mine/{found.submission.generation_id.hex}")
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What artists have signed."""
     latest = Publication.objects.feed().listed().order_by("-id")[:24]

@@ -44,7 +44,8 @@ def test_a_life_is_the_same_in_python_in_the_database_and_on_paper(model):
     assert diagram(model) == model.MOVES
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tgargs from pg_trigger where tgname = 'obey_moves' and tgrelid = %s::regclass", [model._meta.db_table]
+            "select tgargs from pg_trigger where tgname = 'obey_moves' and tgrelid = %s::regclass",
+            [model._meta.db_table],
         )
         first, moves = bytes(cursor.fetchone()[0]).decode().rstrip("\0").split("\0")
     assert {state: set(targets) for state, targets in json.loads(moves).items()} == model.MOVES
@@ -109,8 +110,6 @@ def test_the_ground_floor_names_no_room_above():
             and re.fullmatch(r"(generation|review)(\.\w+)+|(generation|review)_(?!hours)\w+", node.value)
         ]
     assert named == []
-
-
 
 
 @pytest.mark.django_db

@@ -16,5 +16,6 @@ class Migration(migrations.Migration):
         ),
         obeys("gateway_invitation", "sent", {"sent": ["accepted", "revoked"], "accepted": [], "revoked": []}),
         append_only("gateway_ledgerentry"),
+        append_only("gateway_terms"),
         append_only("gateway_termsacceptance"),
     ]

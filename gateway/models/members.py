@@ -13,7 +13,7 @@ class People(BaseUserManager["User"]):
     """Makes people; the e-mail address is the name they sign in with."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        user = self.model(email=self.normalize_email(email), **fields)
+        user = self.model(email=email.lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -223,9 +223,9 @@ class Supervisor:
 
     # Watching
 
-    def watch(self) -> None:
-        """Start again whoever falls, until somebody asks us to stop."""
-        while True:
+    def watch(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Start again whoever falls, until somebody asks us to stop, or `until` says that it is time."""
+        while not until():
             self.tend()
             try:
                 self.pause(2 * TICK)

@@ -208,7 +208,11 @@ def test_a_link_that_has_ended_makes_nobody(admin: Actor, how: str):
     assert not User.objects.filter(email=SOMEBODY).exists()
 
 
-@pytest.mark.parametrize("secret", ["", "x", "bat_invitation_", keys.make("invitation"), keys.make("artist")])
+@pytest.mark.parametrize(
+    "secret",
+    ["", "x", "bat_invitation_", keys.make("invitation"), keys.make("artist")],
+    ids=["empty", "a letter", "a prefix", "unknown", "of another kind"],
+)
 def test_a_made_up_link_opens_nothing(admin: Actor, secret: str):
     invited(admin)
     with pytest.raises(refusals.BadInvitation):

@@ -82,7 +82,9 @@ def test_a_link_that_has_ended_signs_in_nobody(artist: Actor, guest: Client, end
     assert "_auth_user_id" not in guest.session
 
 
-@pytest.mark.parametrize("secret", ["x", keys.make("signin"), keys.make("artist")])
+@pytest.mark.parametrize(
+    "secret", ["x", keys.make("signin"), keys.make("artist")], ids=["a letter", "unknown", "of another kind"]
+)
 def test_a_made_up_link_signs_in_nobody(guest: Client, secret: str):
     assert guest.get(f"/sign-in/{secret}").status_code == 410
     assert guest.post(f"/sign-in/{secret}").status_code == 410

@@ -2,8 +2,12 @@
 
 import pytest
 
+from generation import engines
+from generation.models import ModelProfile
 from generation.sketch.build import build
 from generation.worker import look
+from tests import makers
+from tests.generation.watched import Watched
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +22,13 @@ def draw(settings, models_dir):
     """Claim the next generation and bring it to its end."""
     settings.MODELS_DIR = models_dir
     return lambda: look("default", name="gpu@test")
+
+
+@pytest.fixture
+def at(monkeypatch, db):
+    """What happens beside the real engine, by step: `at[2] = lambda: …`."""
+    monkeypatch.setitem(engines.ENGINES, "watched", "tests.generation.watched.Watched")
+    monkeypatch.setattr(Watched, "at", {})
+    makers.sketch()
+    ModelProfile.objects.update(engine="watched")
+    return Watched.at

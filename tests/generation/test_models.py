@@ -104,7 +104,9 @@ def test_no_generation_is_deleted(artist: Actor):
         sql("delete from generation_generation")
 
 
-@pytest.mark.parametrize("statement", ["update {} set path = 'else'", "update {} set sha256 = sha256", "delete from {}"])
+@pytest.mark.parametrize(
+    "statement", ["update {} set path = 'else'", "update {} set sha256 = sha256", "delete from {}"]
+)
 def test_a_file_is_never_swapped(artist: Actor, statement: str):
     makers.completed(artist)
     with pytest.raises(DatabaseError, match="append-only"), atomic():
@@ -143,7 +145,10 @@ def test_a_generation_has_one_output_of_a_kind_and_no_path_is_used_twice(artist:
 
 def test_an_artist_sees_their_own_and_nobody_elses(artist: Actor, stranger: Actor, reviewer: Actor, admin: Actor):
     mine = makers.queued(artist)
-    seen = {actor: list(Generation.objects.visible_to(actor)) for actor in (artist, stranger, reviewer, admin, actors.NOBODY)}
+    seen = {
+        actor: list(Generation.objects.visible_to(actor))
+        for actor in (artist, stranger, reviewer, admin, actors.NOBODY)
+    }
     assert seen.pop(artist) == [mine]
     assert list(seen.values()) == [[], [], [], []]
 
@@ -161,4 +166,10 @@ def test_an_actual_end_moves_every_credit_once(artist: Actor):
     assert artist.membership is not None
     allowance = allowances.current(artist.membership)
     assert (allowance.held, allowance.spent, allowance.free) == (0, 1, 19)
-    assert sorted(LedgerEntry.objects.values_list("kind", flat=True)) == ["give_back", "grant", "reserve", "reserve", "settle"]
+    assert sorted(LedgerEntry.objects.values_list("kind", flat=True)) == [
+        "give_back",
+        "grant",
+        "reserve",
+        "reserve",
+        "settle",
+    ]

@@ -1,15 +1,19 @@
 """Which generation is next."""
 
+import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from gateway import members
+from gateway import audit, members, pulses
 from generation import scheduling
 from generation.models import Generation, ModelProfile
 from tests import makers
@@ -125,3 +129,77 @@ def test_a_claim_costs_the_same_in_a_long_line(artist, stranger):
     for _ in range(8):
         makers.queued(stranger)
     assert cost() == few
+
+
+def test_a_newcomer_in_a_quiet_moment_owes_and_is_owed_nothing(artist, stranger):
+    """Nobody waits when the stranger comes; the artist, who was served before, must not wait behind all of their burst."""
+    for _ in range(10):
+        makers.queued(artist)
+        claim()
+    theirs = [makers.queued(stranger).pk for _ in range(8)]
+    mine = makers.queued(artist)
+    order = [claim().pk for _ in range(9)]
+    assert order.index(mine.pk) <= 1
+    assert set(order) == {mine.pk, *theirs}
+
+
+def test_who_waits_under_a_suspension_is_no_measure_for_who_comes(artist, stranger, admin):
+    suspended = makers.artist()
+    makers.queued(suspended)
+    members.suspend(suspended.membership, by=admin, reason="A question about the terms.")
+    for _ in range(10):
+        makers.queued(artist)
+        claim()
+    mine = makers.queued(artist)
+    for _ in range(8):
+        makers.queued(stranger)
+    order = [claim().pk for _ in range(9)]
+    assert order.index(mine.pk) <= 1
+
+
+def test_who_is_suspended_stands_in_nobodys_way_in_the_line(artist, stranger, admin):
+    makers.queued(stranger)
+    mine = makers.queued(artist)
+    members.suspend(stranger.membership, by=admin, reason="A question about the terms.")
+    assert scheduling.positions("default") == {mine.pk: 1}
+
+
+def test_a_claim_is_recorded_with_its_fence_and_worker(artist):
+    generation = makers.queued(artist)
+    claimed = claim()
+    assert claimed == generation
+    assert (claimed.state, claimed.fence, claimed.worker, claimed.step) == ("in_progress", 1, "gpu@test", 0)
+    assert claimed.lease_until is not None
+    assert claimed.started_at is not None
+    last = audit.of(generation).last()
+    assert last is not None
+    facts = json.loads(bytes(last.body))
+    assert (last.action, facts["facts"]) == ("generation.in_progress", {"fence": 1, "worker": "gpu@test"})
+    assert facts["actor"] == {"kind": "worker", "name": "gpu@test"}
+
+
+def test_a_worker_takes_from_its_own_pool_alone(artist):
+    makers.queued(artist)
+    assert scheduling.claim("large", worker="gpu@test") is None
+    assert scheduling.positions("large") == {}
+
+
+def test_a_lease_is_renewed_by_its_holder_alone(artist, settings):
+    makers.queued(artist)
+    claimed = claim()
+    Generation.objects.update(lease_until=Now())
+    assert scheduling.renew(claimed)
+    left = Generation.objects.annotate(left=F("lease_until") - Now()).get().left
+    assert left.total_seconds() == pytest.approx(settings.LEASE_SECONDS, abs=1)
+    Generation.objects.update(fence=2)
+    assert not scheduling.renew(claimed)
+
+
+def test_the_lines_pace_is_told_from_the_last_clips_and_the_live_workers(artist):
+    assert scheduling.pace("default") is None
+    done = makers.completed(artist)
+    Generation.objects.filter(pk=done.pk).update(started_at=Now() - timedelta(seconds=10), ended_at=Now())
+    assert scheduling.pace("default").total_seconds() == pytest.approx(10, abs=1)
+    pulses.beat("gpu", "gpu@one")
+    pulses.beat("gpu", "gpu@two")
+    assert scheduling.pace("default").total_seconds() == pytest.approx(5, abs=1)

@@ -21,6 +21,7 @@ from tests import makers
 pytestmark = pytest.mark.django_db
 
 QUEUE = "gpu.default"
+WEB = "import gateway.wsgi; from django.urls import get_resolver; get_resolver().url_patterns"
 
 
 def bells() -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def test_a_bell_names_a_pool_and_no_generation(quiet: None, artist: Actor, djang
         generation = makers.queued(artist)
     (bell,) = bells()
     assert bell["headers"]["task"] == "generation.look"
-    assert bell["args"] == ["default"] or bell["args"] == [["default"], {}, bell["args"][2]]
+    assert bell["args"] == ["default"]
     assert generation.pk.hex not in str(bell).replace("-", "")
     assert bell["headers"]["expires"], "a bell that nobody heard does not ring for ever"
 
@@ -125,9 +126,11 @@ def test_what_the_scheduler_rings_exists_and_is_a_chore():
 @pytest.mark.parametrize("program", ["manage.py shell, seed or found", "the web"])
 def test_in_every_process_the_bell_hangs_on_this_programs_broker(program: str):
     """Asked of a fresh process: a task without its application rings at amqp://localhost, in vain, for six seconds."""
-    loads = "import gateway.wsgi" if program == "the web" else "import django; django.setup()"
+    loads = WEB if program == "the web" else "import django; django.setup()"
     source = f"{loads}; from generation.tasks import look; print(look.app.main, look.app.conf.broker_url)"
-    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", source], capture_output=True, text=True, check=True, timeout=60
+    )
     assert ran.stdout.split() == ["gateway", gateway_settings.CELERY_BROKER_URL]
 
 

@@ -1,10 +1,16 @@
 """/v1/videos: what the openai SDK sends and reads."""
 
-import pytest
+import hashlib
+import math
 
-from gateway import members
-from generation import generations
-from generation.models import Generation
+import pytest
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+
+from gateway import actors, allowances, members, refusals, states
+from generation import generations, scheduling
+from generation.models import Generation, ModelProfile
+from generation.videos.serializers import STATUS
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -89,18 +95,89 @@ def test_a_stranger_finds_nothing(artist, stranger, client_of, browser_of):
     assert browser.post(f"/studio/{hexadecimal}/cancel").status_code == 404
 
 
-def test_a_broker_that_is_away_loses_nothing(artist, settings, django_capture_on_commit_callbacks):
-    from gateway.celery import app
+def test_a_failed_video_says_why(artist, client_of):
+    generation = makers.queued(artist)
+    with atomic():
+        states.move(
+            generation, "failed", by=actors.SYSTEM, ended_at=Now(), error_code="out_of_memory", error_message="It does not fit."
+        )
+        allowances.give_back(generation.pk)
+    video = client_of(artist).get(f"/v1/videos/video_{generation.pk.hex}").json()
+    assert (video["status"], video["error"]) == ("failed", {"code": "out_of_memory", "message": "It does not fit."})
+    assert (video["actions"], video["queue"], video["sha256"], video["completed_at"]) == ([], None, None, None)
 
-    before = app.conf.broker_url
-    app.conf.broker_url = "redis+socket:///nowhere/valkey.sock"
-    app.pool.force_close_all()
-    app.amqp._producer_pool = None
-    try:
-        makers.sketch()
-        with django_capture_on_commit_callbacks(execute=True):
-            generation = generations.submit(by=artist, prompt="a circle")
-    finally:
-        app.conf.broker_url = before
-        app.amqp._producer_pool = None
-    assert Generation.objects.get() == generation
+
+def test_a_completed_video_names_its_file(artist, client_of):
+    generation = makers.completed(artist)
+    client = client_of(artist)
+    video = client.get(f"/v1/videos/video_{generation.pk.hex}").json()
+    assert (video["status"], video["progress"], video["error"]) == ("completed", 100, None)
+    content = client.get(f"/v1/videos/{video['id']}/content")
+    assert hashlib.sha256(b"".join(content.streaming_content)).hexdigest() == video["sha256"]
+    assert content["ETag"] == f'"{video["sha256"]}"'
+    assert isinstance(video["completed_at"], int)
+
+
+def test_every_status_is_one_that_the_sdk_knows():
+    known = {"queued", "in_progress", "completed", "failed"}
+    assert {STATUS.get(state, state) for state in Generation.MOVES} == known
+
+
+def test_the_line_is_told_while_it_lasts(artist, stranger, client_of):
+    makers.queued(stranger)
+    first, second = makers.queued(artist), makers.queued(artist)
+    client = client_of(artist)
+    assert client.get(f"/v1/videos/video_{second.pk.hex}").json()["queue"]["position"] == 3
+    scheduling.claim("default", worker="gpu@test")
+    assert client.get(f"/v1/videos/video_{second.pk.hex}").json()["queue"]["position"] == 2
+    generations.cancel(first, by=artist)
+    assert client.get(f"/v1/videos/video_{second.pk.hex}").json()["queue"]["position"] == 1
+
+
+def test_a_list_is_a_page_of_ones_own_videos(artist, stranger, client_of):
+    makers.queued(stranger)
+    mine = [f"video_{makers.queued(artist).pk.hex}" for _ in range(3)]
+    found = client_of(artist).get("/v1/videos", {"limit": 2}).json()
+    assert [row["id"] for row in found["data"]] == mine[:0:-1]
+    assert (found["object"], found["first_id"], found["last_id"], found["has_more"]) == ("list", mine[2], mine[1], True)
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf", "101", "-1", "much"])
+def test_a_guidance_that_is_no_number_in_its_limits_is_refused_at_the_door(artist, client_of, value):
+    """Not by the engine, minutes later, after the artist has waited in line for it."""
+    makers.sketch()
+    answer = client_of(artist).post("/v1/videos", {"prompt": "a red circle", "guidance": value}, format="multipart")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "guidance"
+    assert not Generation.objects.exists()
+
+
+@pytest.mark.parametrize("guidance", [math.nan, math.inf, -1.0, 101.0])
+def test_the_rule_itself_knows_the_limits_of_guidance(artist, guidance):
+    makers.sketch()
+    with pytest.raises(refusals.NotOffered, match="does not offer guidance"):
+        generations.submit(by=artist, prompt="a red circle", guidance=guidance)
+    assert allowances.current(artist.membership).held == 0
+
+
+def test_the_models_are_listed_with_what_they_offer(artist, client_of):
+    makers.sketch()
+    ModelProfile.objects.create(
+        slug="hidden", name="Hidden", pipeline="X", source="x", sizes=["64x64"], seconds=[1], fps=8, steps=1, max_steps=1,
+        guidance=1, prompt_words=1, credits_per_second=1, licence="x", training_data="x", enabled=False,
+    )  # fmt: skip
+    answer = client_of(artist).get("/v1/models").json()
+    assert answer["object"] == "list"
+    (model,) = answer["data"]
+    assert (model["id"], model["object"], model["owned_by"]) == ("sketch", "model", "Apache-2.0")
+    assert model["sizes"] == ["256x256"]
+    refused = client_of(artist).post("/v1/videos", {"prompt": "x", "model": "hidden"}, format="json")
+    assert refused.json()["error"]["code"] == "unknown_model"
+
+
+def test_an_absent_or_empty_seed_is_drawn_and_a_given_one_is_kept(artist, client_of):
+    makers.sketch()
+    client = client_of(artist)
+    drawn = {client.post("/v1/videos", {"prompt": "x", "seconds": 1}, format="json").json()["seed"] for _ in range(3)}
+    assert len(drawn) == 3
+    assert client.post("/v1/videos", {"prompt": "x", "seconds": 1, "seed": 0}, format="json").json()["seed"] == 0

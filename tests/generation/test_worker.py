@@ -6,14 +6,16 @@ import time
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
+from django.db.transaction import on_commit
 
-from gateway import allowances
+from gateway import allowances, audit, refusals
 from gateway.models import LedgerEntry
-from generation import generations, worker
+from generation import engines, generations, worker
 from generation.models import Generation, Output
 from tests import makers
+from tests.generation.watched import Watched
 
 pytestmark = pytest.mark.django_db
 
@@ -123,3 +125,227 @@ def test_two_sweeps_return_it_once(at_once, transactional_db):
     assert at_once(worker.sweep, worker.sweep) == [{"default"}, {"default"}]
     assert Generation.objects.get().state == "queued"
     assert LedgerEntry.objects.filter(kind="give_back").count() == 0
+
+
+def closings(generation) -> list[str]:
+    """How its credits ended, each time that they did."""
+    return list(
+        LedgerEntry.objects.filter(subject=generation.pk, kind__in=["settle", "give_back"]).values_list(
+            "kind", flat=True
+        )
+    )
+
+
+def raising(error: Exception):
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.fixture
+def long_lease(settings):
+    """So long that no heartbeat falls into the test's one transaction, which another connection can't see."""
+    settings.LEASE_SECONDS = 600
+
+
+# ---------------------------------------------------------------- what happens beside a run
+
+
+def test_every_step_of_a_run_is_recorded_from_claim_to_end(long_lease, artist, draw, at):
+    generation = makers.queued(artist, seconds=1, steps=3)
+    written = []
+    for step in (1, 2, 3):
+        at[step] = lambda: written.append(Generation.objects.get().step)
+    draw()
+    generation.refresh_from_db()
+    assert Watched.seen == [1, 2, 3]
+    assert written == sorted(written)
+    assert (generation.state, generation.step, generation.lease_until, generation.fence) == ("completed", 3, None, 1)
+    actions = [entry.action for entry in audit.of(generation)]
+    assert actions == ["generation.queued", "generation.in_progress", "generation.completed"]
+
+
+def test_who_lost_the_lease_stops_at_that_step_and_leaves_nothing(long_lease, artist, draw, at):
+    generation = makers.queued(artist, seconds=1, steps=5)
+    at[2] = lambda: Generation.objects.update(fence=7, worker="gpu@other")  # another has begun it
+    draw()
+    generation.refresh_from_db()
+    assert Watched.seen == [1, 2], "not one step more"
+    assert (generation.state, generation.fence, generation.worker) == ("in_progress", 7, "gpu@other")
+    assert (closings(generation), Output.objects.count(), kept_files()) == ([], 0, 0)
+
+
+def test_a_cancelled_run_stops_at_that_step_and_gives_back_once(long_lease, artist, draw, at):
+    generation = makers.queued(artist, seconds=1, steps=5)
+    at[3] = lambda: generations.cancel(Generation.objects.get(), by=artist)
+    draw()
+    generation.refresh_from_db()
+    assert Watched.seen == [1, 2, 3]
+    assert generation.state == "cancelled"
+    assert (closings(generation), Output.objects.count(), kept_files()) == (["give_back"], 0, 0)
+    makers.queued(artist, seconds=1, steps=2, seed=5)
+    assert draw().model.slug == "sketch", "and the worker goes on"
+    assert Generation.objects.filter(state="completed").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            engines.OutOfMemory("This clip does not fit."),
+            "out_of_memory",
+            "This clip does not fit. Your credits are back.",
+        ),
+        (engines.WrongOutput("It broke down."), "wrong_output", "It broke down. Your credits are back."),
+        (RuntimeError("secret path /srv/x"), "internal_error", "Something broke here while drawing."),
+    ],
+)
+def test_what_goes_wrong_is_told_in_a_sentence_and_costs_nothing(long_lease, artist, draw, at, error, code, words):
+    generation = makers.queued(artist, seconds=1, steps=3)
+    at[2] = raising(error)
+    draw()
+    generation.refresh_from_db()
+    assert (generation.state, generation.error_code) == ("failed", code)
+    assert generation.error_message.startswith(words)
+    assert "secret" not in generation.error_message
+    assert (closings(generation), kept_files()) == (["give_back"], 0)
+    assert [entry.action for entry in audit.of(generation)][-1] == "generation.failed"
+
+
+def test_who_fails_too_late_does_not_take_the_next_attempt_along(long_lease, artist, draw, at):
+    """Its lease ran out and the sweep has put the row back in line: that it failed then is nobody's business any more."""
+    generation = makers.queued(artist, seconds=1, steps=3)
+
+    def too_late() -> None:
+        Generation.objects.update(lease_until=Now())
+        worker.sweep()
+        raise engines.OutOfMemory("This clip does not fit.")
+
+    at[2] = too_late
+    draw()
+    generation.refresh_from_db()
+    assert generation.state == "queued"
+    assert (closings(generation), generation.error_code) == ([], "")
+
+
+def test_who_finishes_after_the_sweep_publishes_and_charges_nothing(long_lease, artist, draw, at):
+    generation = makers.queued(artist, seconds=1, steps=2)
+
+    def slept() -> None:
+        Generation.objects.update(lease_until=Now())
+        worker.sweep()
+
+    at[2] = slept
+    draw()
+    generation.refresh_from_db()
+    assert generation.state == "queued"
+    assert (closings(generation), Output.objects.count(), kept_files()) == ([], 0, 0)
+
+
+# ---------------------------------------------------------------- when the database has the last word
+
+
+def test_a_lease_is_held_however_long_a_step_takes(transactional_db, settings, draw, at):
+    settings.LEASE_SECONDS = 1
+    generation = makers.queued(makers.artist(), seconds=1, steps=2)
+    swept = []
+
+    def long_step() -> None:
+        time.sleep(1.6)
+        swept.append(worker.sweep())
+
+    at[1] = long_step
+    draw()
+    generation.refresh_from_db()
+    assert (swept, generation.state, generation.fence) == ([set()], "completed", 1)
+
+
+def test_a_finish_whose_answer_got_lost_is_a_finish(transactional_db, draw, at):
+    """The database committed, and then the connection broke: tried again, the worker finds its own work done."""
+    artist = makers.artist()
+    generation = makers.queued(artist, seconds=1, steps=1)
+    broken = []
+
+    def break_after_commit(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "generation_output"') and not broken:
+            broken.append(sql)
+            on_commit(raising(OperationalError("server closed the connection unexpectedly")))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(break_after_commit):
+        draw()
+    generation.refresh_from_db()
+    assert broken
+    assert generation.state == "completed"
+    assert closings(generation) == ["settle"]
+    for output in generation.outputs.all():
+        assert default_storage.exists(output.path), "the artist paid for a clip that is gone"
+    assert generation.outputs.count() == 3
+
+
+def test_what_the_database_will_never_take_fails_and_does_not_hold_the_worker(transactional_db, draw):
+    artist = makers.artist()
+    generation = makers.queued(artist, seconds=1, steps=1)
+    Output.objects.create(
+        generation=generation, kind="sheet", path="outputs/in-the-way", media_type="image/webp",
+        sha256="0" * 64, size=1, width=1, height=1,
+    )  # fmt: skip
+    thread = threading.Thread(target=lambda: (draw(), connection.close()))
+    thread.start()
+    thread.join(timeout=12)
+    held = thread.is_alive()
+    if held:
+        Generation.objects.update(fence=9)  # lets go of it, so that the tests after this one are left alone
+        thread.join(timeout=20)
+    assert not held
+    generation.refresh_from_db()
+    assert (generation.state, generation.error_code) == ("failed", "internal_error")
+    assert (closings(generation), kept_files()) == (["give_back"], 0)
+
+
+def test_one_cancels_while_the_worker_finishes_and_one_of_both_happens(transactional_db, at_once, draw):
+    artist = makers.artist()
+
+    def cancel() -> str:
+        while (found := Generation.objects.get(pk=generation.pk)).step < 1:
+            time.sleep(0.01)
+        try:
+            generations.cancel(found, by=artist)
+        except refusals.WrongState:
+            return "too late"
+        return "cancelled"
+
+    for _ in range(3):
+        generation = makers.queued(artist, seconds=1, steps=1)
+        _, said = at_once(draw, cancel)
+        generation.refresh_from_db()
+        assert generation.state == ("cancelled" if said == "cancelled" else "completed")
+        assert closings(generation) == [{"cancelled": "give_back", "completed": "settle"}[generation.state]]
+        assert generation.outputs.count() == (3 if generation.state == "completed" else 0)
+    assert kept_files() == Output.objects.count()
+    assert allowances.current(artist.membership).held == 0
+
+
+# ---------------------------------------------------------------- the sweep
+
+
+def test_the_sweep_says_which_pools_wait_and_leaves_good_leases_alone(artist, stranger):
+    drawn, waiting = makers.queued(artist), makers.queued(stranger)
+    assert worker.scheduling.claim("default", worker="gpu@test") == drawn
+    assert worker.sweep() == {"default"}
+    drawn.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (drawn.state, waiting.state) == ("in_progress", "queued")
+
+
+def test_a_generation_that_is_begun_again_keeps_its_place_and_its_credits(artist):
+    generation = makers.queued(artist)
+    worker.scheduling.claim("default", worker="gpu@dead")
+    Generation.objects.update(lease_until=Now())
+    worker.sweep()
+    generation.refresh_from_db()
+    assert (generation.state, generation.step, generation.worker, generation.lease_until) == ("queued", 0, "", None)
+    assert allowances.current(artist.membership).held == generation.credits
+    again = worker.scheduling.claim("default", worker="gpu@alive")
+    assert (again, again.fence) == (generation, 2)

@@ -1,9 +1,13 @@
 """What is public, and why."""
 
-import pytest
-from django.db import IntegrityError, transaction
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-from gateway import refusals
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from gateway import actors, members, refusals
+from gateway.models import Entry
 from review import decisions, publishing, submissions
 from review.models import Decision, Publication, SignOff, Submission
 from tests import makers
@@ -163,3 +167,157 @@ def test_a_smoke_cohort_never_reaches_the_public_list(guest, no_undo):
     publication = makers.published(artist)
     assert guest.get(f"/works/{publication.pk.hex}").status_code == 200
     assert publication.pk.hex not in guest.get("/").content.decode()
+
+
+# ---------------------------------------------------------------- withdrawing by two doors
+
+
+def test_withdrawing_the_work_and_its_submission_at_once_is_one_withdrawal(transactional_db, settings):
+    """Both doors lock in the same order, else the database ends one of them with an error."""
+    settings.UNDO_SECONDS = 0
+    artist = makers.artist()
+    publication = makers.published(artist)
+    found = Publication.objects.listed().get()
+
+    def by_the_other_door():
+        try:
+            return publishing.withdraw(found, by=artist)
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            submission = Submission.objects.select_for_update().get()  # as submissions.withdraw begins
+            other = pool.submit(by_the_other_door)
+            until = time.monotonic() + 10
+            waiting = False
+            while not waiting and time.monotonic() < until:
+                cursor.execute("select exists (select from pg_locks where not granted)")
+                waiting = cursor.fetchone()[0]
+                time.sleep(0.01)
+            assert waiting
+            submissions.withdraw(submission, by=artist)
+        assert isinstance(other.result(), refusals.WrongState)
+    assert Publication.objects.get().state == Submission.objects.get().state == "withdrawn"
+    assert Entry.objects.filter(action="publication.withdrawn", subject_id=publication.pk).count() == 1
+
+
+def test_ten_withdrawals_at_once_are_one(at_once, transactional_db, settings):
+    settings.UNDO_SECONDS = 0
+    artist = makers.artist()
+    makers.published(artist)
+
+    answers = at_once(
+        *[lambda: publishing.withdraw(Publication.objects.listed().get(), by=artist)] * 5,
+        *[lambda: submissions.withdraw(Submission.objects.get(), by=artist)] * 5,
+    )
+
+    assert answers.count(None) == 1
+    assert {type(answer) for answer in answers if answer is not None} == {refusals.WrongState}
+
+
+# ---------------------------------------------------------------- who may sign, and when
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject", "request_changes", "escalate"])
+def test_trying_to_sign_tells_nothing_of_a_decision_that_can_be_undone(artist, reviewer, verdict):
+    undecided, decided = makers.submitted(artist), makers.submitted(artist)
+    makers.decided(decided, verdict, by=reviewer)
+    said = []
+    for submission in (undecided, decided):
+        with pytest.raises(refusals.Refused) as refused:
+            sign(submission, artist)
+        said.append((refused.value.code, refused.value.sentence))
+    assert said[0] == said[1]
+    assert not SignOff.objects.exists()
+
+
+def test_a_suspended_artist_publishes_nothing_new_and_can_still_withdraw(artist, admin, no_undo):
+    published = makers.published(artist)
+    submission = makers.submitted(artist, makers.completed(artist, seed=2))
+    makers.decided(submission)
+    members.suspend(artist.membership, by=admin, reason="A conversation is due.")
+    suspended = actors.person(artist.user)
+    with pytest.raises(refusals.Suspended):
+        sign(submission, suspended)
+    publishing.withdraw(Publication.objects.listed().get(pk=published.pk), by=suspended)
+    assert not Publication.objects.public().exists()
+
+
+def test_the_words_that_were_approved_are_what_is_public(artist, guest, no_undo):
+    """After a new version the old approval, the old words and the old file count for nothing."""
+    submission = makers.submitted(artist, title="First words")
+    makers.decided(submission, "request_changes")
+    other = makers.completed(artist, seed=99, prompt="a green square")
+    words = {"title": "Second words", "credit": "Somebody", "licence": "CC0-1.0"}
+    submissions.resubmit(makers.seen(submission), by=artist, generation=other, **words)
+    with pytest.raises(refusals.NotApproved):
+        sign(submission, artist, revision=2)
+    makers.decided(submission)
+    with pytest.raises(refusals.OutdatedRevision):
+        sign(submission, artist, revision=1)
+    publication = sign(submission, artist, revision=2)
+    page = guest.get(f"/works/{publication.pk.hex}").content.decode()
+    assert "Second words" in page and "First words" not in page
+
+
+def test_the_database_refuses_a_publication_of_another_revision(artist, no_undo):
+    submission = makers.submitted(artist)
+    makers.decided(submission, "request_changes")
+    words = {"title": "Second", "credit": "Somebody", "licence": "CC0-1.0"}
+    submissions.resubmit(makers.seen(submission), by=artist, **words)
+    makers.decided(submission)
+    approved = makers.seen(submission).current
+    SignOff.objects.create(revision=approved, user=artist.user, name="An artist")
+    for revision in submission.revisions.exclude(pk=approved.pk):
+        SignOff.objects.create(revision=revision, user=artist.user, name="An artist")
+        with pytest.raises(IntegrityError, match="approved and signed"), transaction.atomic():
+            Publication.objects.create(submission=submission, revision=revision)
+    theirs = makers.submitted(makers.artist())
+    with pytest.raises(IntegrityError, match="approved and signed"), transaction.atomic():
+        Publication.objects.create(submission=theirs, revision=approved)
+    assert Publication.objects.create(submission=submission, revision=approved).state == "published"
+
+
+def test_the_database_keeps_an_ended_publication_ended(artist, no_undo):
+    publication = makers.published(artist)
+    publishing.withdraw(publication, by=artist)
+    for sql in (
+        "update review_publication set state = 'published', ended_at = null",
+        "update review_submission set state = 'approved'",
+        "delete from review_publication",
+        "delete from review_signoff",
+        "update review_signoff set name = 'Somebody else'",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
+
+
+# ---------------------------------------------------------------- caches
+
+
+def test_no_cache_keeps_a_work_beyond_its_withdrawal(artist, guest, no_undo):
+    publication = makers.published(artist)
+    doors = [
+        "/",
+        f"/works/{publication.pk.hex}",
+        f"/works/{publication.pk.hex}/video.mp4",
+        f"/works/{publication.pk.hex}/poster.webp",
+        "/v1/publications",
+        f"/v1/publications/publication_{publication.pk.hex}",
+        f"/v1/publications/publication_{publication.pk.hex}/content",
+    ]
+    stored = [door for door in doors if "no-cache" not in guest.get(door).get("Cache-Control", "")]
+    assert stored == []
+
+
+def test_no_cache_keeps_a_refusal_beyond_its_cause(artist, guest, no_undo):
+    """404 and 410 may be stored by a cache unless they say otherwise (RFC 9110, section 15.1)."""
+    publication = makers.published(artist)
+    publishing.withdraw(publication, by=artist)
+    for door in (f"/works/{publication.pk.hex}", f"/works/{publication.pk.hex}/video.mp4"):
+        answer = guest.get(door)
+        assert answer.status_code == 410
+        assert "no-cache" in answer.get("Cache-Control", "") or "no-store" in answer.get("Cache-Control", ""), door

@@ -1,10 +1,11 @@
 """What waits for a reviewer, and who holds it."""
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from gateway import refusals
-from review import queue
+from review import queue, submissions
 from review.models import Submission
 from tests import makers
 
@@ -93,3 +94,64 @@ def test_only_reviewers_take(artist, stranger):
     makers.submitted(artist)
     with pytest.raises(refusals.ReviewersOnly):
         queue.take_next(by=stranger)
+
+
+def test_who_escalated_is_not_told_that_somebody_else_holds_it(artist, reviewer):
+    submission = makers.submitted(artist)
+    makers.decided(submission, "escalate", by=reviewer)
+    with pytest.raises(refusals.NothingWaiting):
+        queue.take(makers.seen(submission), by=reviewer)
+
+
+def test_taking_what_one_holds_already_is_no_refusal_and_no_renewal(artist, reviewer):
+    submission = makers.submitted(artist)
+    queue.take_next(by=reviewer)
+    before = makers.seen(submission).lease_until
+    queue.take(makers.seen(submission), by=reviewer)
+    assert makers.seen(submission).lease_until == before
+
+
+def test_a_lease_is_as_long_as_the_program_says(artist, reviewer, settings):
+    settings.REVIEW_LEASE_SECONDS = 120
+    makers.submitted(artist)
+    taken = queue.take_next(by=reviewer)
+    left = Submission.objects.annotate(left=F("lease_until") - Now()).get(pk=taken.pk).left.total_seconds()
+    assert 110 < left <= 120
+
+
+def test_ten_takes_and_a_withdrawal_at_once_leave_nobody_with_a_withdrawn_work(at_once, transactional_db):
+    artist = makers.artist()
+    submission = makers.submitted(artist)
+    reviewers = [makers.reviewer() for _ in range(9)]
+
+    answers = at_once(
+        *[lambda who=who: queue.take(makers.seen(submission), by=who) for who in reviewers],
+        lambda: submissions.withdraw(makers.seen(submission), by=artist),
+    )
+
+    assert answers[-1] is None
+    assert makers.seen(submission).holder_id is None
+    assert all(not queue.held_by(who).exists() for who in reviewers)
+
+
+@pytest.mark.parametrize("state", ["approve", "reject", "request_changes"])
+def test_what_does_not_wait_can_not_be_taken(artist, reviewer, state):
+    submission = makers.submitted(artist)
+    makers.decided(submission, state)
+    with pytest.raises(refusals.NothingWaiting):
+        queue.take(makers.seen(submission), by=reviewer)
+    assert not queue.waiting_for(reviewer).exists()
+
+
+def test_a_reviewer_who_was_let_go_takes_and_decides_nothing(artist, reviewer):
+    makers.submitted(artist)
+    taken = queue.take_next(by=reviewer)
+    reviewer.user.is_active = False
+    reviewer.user.save()
+    for attempt in (
+        lambda: queue.take_next(by=reviewer),
+        lambda: queue.renew(taken, by=reviewer),
+        lambda: queue.release(taken, by=reviewer),
+    ):
+        with pytest.raises(refusals.ReviewersOnly):
+            attempt()

@@ -1,6 +1,7 @@
 """A whole gateway on one machine, in the foreground: `manage.py up`."""
 
 import os
+import select
 import sys
 import time
 from argparse import ArgumentParser
@@ -30,6 +31,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.was_terminal = sys.stdout.isatty()
         self.began = time.monotonic()
 
     def say(self, text: str = "", style: str = "") -> None:
@@ -47,6 +49,14 @@ class Screen:
             self.console.print(f"  … {name}", style="dim", end="\r")
         yield
         self.say(f"  ✓ {name:<44} {time.monotonic() - began:5.1f} s")
+
+    def gone(self) -> bool:
+        """Whether the terminal was closed: `make`, between it and us, keeps the signal that says so to itself."""
+        if not self.was_terminal:
+            return False
+        watched = select.poll()
+        watched.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLHUP for _, event in watched.poll(0))
 
     @property
     def elapsed(self) -> float:
@@ -127,7 +137,7 @@ class Start:
             self._seed(supervisor)
             self._show()
             connection.close()
-            supervisor.watch()
+            supervisor.watch(until=self.screen.gone)
         finally:
             connection.close()  # PostgreSQL waits for nobody, but a log without an error is easier to read
             self.screen.say("\nStopping …" if supervisor.stop_asked else "")
