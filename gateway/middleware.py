@@ -51,6 +51,8 @@ class Audited:
         finally:
             audit.request_id.reset(token)
         response["X-Request-ID"] = str(request_id)
+        # Nothing is shown from a cache after it was withdrawn, nor refused after its cause has gone.
+        response.headers.setdefault("Cache-Control", "private, no-cache" if actor_of(request).user else "no-cache")
         if response.streaming and not connection.in_atomic_block:
             connection.close()  # back to the pool: a long download holds none
         return response

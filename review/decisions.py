@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import DateTimeField, Func, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -19,12 +19,20 @@ from gateway.actors import Actor
 from review import queue
 from review.models import Clause, Decision, Submission
 
+FOREVER = 86_400  # seconds; a clip is shorter
 BECOMES = {
     "approve": "approved",
     "request_changes": "changes_requested",
     "reject": "rejected",
     "escalate": "escalated",
 }
+
+
+class ClockTimestamp(Func):
+    """PostgreSQL's clock at the moment of asking."""
+
+    function = "clock_timestamp"
+    output_field = DateTimeField()
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,8 @@ class Reasons:
     to_seconds: float | None = None
     region: str = ""
 
-    def must_be_whole(self) -> None:
-        """Raises ReasonsMissing that names each missing one, UnknownClause."""
+    def must_be_whole(self, length: float) -> None:
+        """For a clip of `length` seconds. Raises ReasonsMissing that names each missing one, UnknownClause."""
         missing = [
             name
             for name, there in (
@@ -50,7 +58,9 @@ class Reasons:
         ]
         if missing:
             raise refusals.ReasonsMissing(missing=" and ".join(missing))
-        if self.to_seconds is not None and (self.from_seconds is None or self.to_seconds < self.from_seconds):
+        if self.from_seconds is not None and not 0 <= self.from_seconds <= length:
+            raise refusals.ReasonsMissing(missing=f"a place in the clip, 0 to {length:.1f} s", param="from_seconds")
+        if self.to_seconds is not None and not (self.from_seconds or 0) <= self.to_seconds < FOREVER:
             raise refusals.ReasonsMissing(missing="a place that ends after it begins", param="to_seconds")
         known = Clause.objects.filter(pk__in=self.clauses, retired_at__isnull=True).count()
         if known != len(set(self.clauses)):
@@ -75,13 +85,13 @@ def request_changes(submission: Submission, *, by: Actor, reasons: Reasons, note
 
     Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope.
     """
-    reasons.must_be_whole()
+    reasons.must_be_whole(submission.must_have_revision().output.seconds)
     return _decide(submission, "request_changes", reasons, note, by)
 
 
 def reject(submission: Submission, *, by: Actor, reasons: Reasons, note: str = "") -> Decision:
     """Refuse it, with reasons. Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope."""
-    reasons.must_be_whole()
+    reasons.must_be_whole(submission.must_have_revision().output.seconds)
     return _decide(submission, "reject", reasons, note, by)
 
 
@@ -101,7 +111,11 @@ def undo(decision: Decision, *, by: Actor) -> None:
         raise refusals.NotYoursToUndo
     submission = decision.revision.submission
     with atomic():
-        undoable = Decision.objects.filter(pk=decision.pk, undone_at__isnull=True, effective_at__gt=Now())
+        # The submission first, as everywhere. Then the clock, not the statement's beginning: it may have waited.
+        Submission.objects.select_for_update().get(pk=submission.pk)
+        undoable = Decision.objects.filter(
+            pk=decision.pk, undone_at__isnull=True, announced_at__isnull=True, effective_at__gt=ClockTimestamp()
+        )
         if not undoable.update(undone_at=Now()):
             raise refusals.TooLateToUndo
         free_or_mine = Q(holder__isnull=True) | Q(holder=reviewer) | Q(lease_until__lte=Now())
@@ -132,8 +146,8 @@ def announce() -> int:
             ):
                 continue
             audit.record("decision.in_effect", by=actors.SYSTEM, subject=decision)
-            if decision.verdict != "escalate":
-                submission = decision.revision.submission
+            submission = decision.revision.submission
+            if decision.verdict != "escalate" and submission.state != "withdrawn":
                 notices.tell(
                     submission.membership.user,
                     *letter(decision),

@@ -46,6 +46,11 @@ class Clause(Row):
         return f"{self.number} · {self.title}"
 
 
+def _pending() -> "models.QuerySet[Decision]":
+    """Of a submission (the outer query): the decisions about its current revision that can still be undone."""
+    return Decision.objects.filter(revision=models.OuterRef("current"), undone_at__isnull=True, effective_at__gt=Now())
+
+
 class SubmissionQuerySet(models.QuerySet["Submission"]):
     def visible_to(self, actor: Actor) -> "SubmissionQuerySet":
         """To its artist; to reviewers while they hold it or after they decided on it."""
@@ -64,14 +69,17 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
         """What waits for a reviewer: a query, not a push."""
         return self.filter(Q(holder__isnull=True) | Q(lease_until__lte=Now()), state__in=Submission.WAITING)
 
+    def shown_as(self, *states: str) -> "SubmissionQuerySet":
+        """Those whose artist knows them in one of `states`: nothing tells of a decision that can still be undone."""
+        hidden = Q(state="escalated") | models.Exists(_pending()) & ~Q(state="withdrawn")
+        found = Q(state__in=states) & ~hidden
+        return self.filter(found | hidden if "submitted" in states else found)
+
     def listed(self) -> "SubmissionQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
-        pending = Decision.objects.filter(
-            revision=models.OuterRef("current"), undone_at__isnull=True, effective_at__gt=Now()
-        )
         verdicts = Decision.objects.effective().exclude(verdict="escalate")
         return (
-            self.annotate(pending=models.Exists(pending))
+            self.annotate(pending=models.Exists(_pending()))
             .select_related(
                 "membership__user",
                 "membership__cohort",
@@ -231,6 +239,15 @@ class Decision(Row):
                     & (Q(from_seconds__isnull=False) | Q(region__regex=r"\S"))
                 ),
                 name="a_refusal_owes_clause_facts_and_place",
+            ),
+            # Below a day, which neither infinity nor "not a number" is.
+            models.CheckConstraint(
+                condition=Q(from_seconds__isnull=True) | Q(from_seconds__gte=0, from_seconds__lt=86400),
+                name="a_place_begins_in_a_clip",
+            ),
+            models.CheckConstraint(
+                condition=Q(to_seconds__isnull=True) | Q(to_seconds__gte=0, to_seconds__lt=86400),
+                name="a_place_ends_in_a_clip",
             ),
             models.CheckConstraint(condition=LessThanOrEqual(Length("facts"), 5000), name="facts_have_a_limit"),
             models.CheckConstraint(

@@ -6,18 +6,19 @@ from django.db.transaction import atomic
 
 from gateway import audit, refusals, states
 from gateway.actors import Actor
-from review.models import Decision, Publication, SignOff, Submission
+from review.models import Publication, SignOff, Submission
 
 
 def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> Publication:
     """Bon à tirer: the artist signs revision number `revision` with `name`, and with that it is public.
 
-    Raises NotFound for somebody else's, NotSignedOff without a name, NotApproved, OutdatedRevision, NotYetInEffect,
+    Raises NotFound for somebody else's, Suspended, NotSignedOff without a name, NotApproved, OutdatedRevision,
     MissingScope. A second signature answers with the publication that the first one made.
     """
     by.must_have("publish")
     if by.user is None or submission.membership.user_id != by.user.pk:
         raise refusals.NotFound
+    by.must_be_member()
     if not name.strip():
         raise refusals.NotSignedOff(param="name")
     with atomic():
@@ -54,6 +55,8 @@ def withdraw(publication: Publication, *, by: Actor) -> None:
     if by.user is None or publication.submission.membership.user_id != by.user.pk:
         raise refusals.NotFound
     with atomic():
+        # The submission first, as everywhere: two doors that lock in different orders would wait for each other.
+        Submission.objects.select_for_update().get(pk=publication.submission_id)
         end(publication, "withdrawn", by=by)
         states.move(publication.submission, "withdrawn", by=by, holder=None, lease_until=None)
 
@@ -64,13 +67,7 @@ def end(publication: Publication, to: str, *, by: Actor, reason: str = "") -> No
 
 
 def _must_be_approved(submission: Submission) -> None:
-    decision = Decision.objects.filter(revision=submission.current_id, undone_at__isnull=True).exclude(
-        verdict="escalate"
-    )
-    effective = decision.filter(effective_at__lte=Now()).exists()
-    if submission.state == "approved" and not effective:
-        pending = decision.first()
-        if pending is not None:
-            raise refusals.NotYetInEffect(at=f"{pending.effective_at:%H:%M:%S} UTC")
-    if submission.state != "approved" or not effective:
-        raise refusals.NotApproved(state=submission.state.replace("_", " "))
+    """Of a decision that can still be undone, and of who asked a colleague, the artist learns nothing here either."""
+    seen = Submission.objects.listed().get(pk=submission.pk)
+    if seen.shown_state != "approved" or seen.verdict is None:
+        raise refusals.NotApproved(state=seen.shown_state.replace("_", " "))

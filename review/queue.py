@@ -59,7 +59,8 @@ def take(submission: Submission, *, by: Actor) -> Submission:
         if not waiting_for(by).filter(pk=found.pk).exists():
             if held_by(by).filter(pk=found.pk).exists():
                 return submission
-            raise refusals.HeldByAnother if found.state in Submission.WAITING else refusals.NothingWaiting
+            held = Submission.objects.filter(pk=found.pk, lease_until__gt=Now(), state__in=Submission.WAITING).exists()
+            raise refusals.HeldByAnother if held else refusals.NothingWaiting
         _hold(submission, reviewer.pk, by)
     return submission
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from django.db import IntegrityError
-from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
@@ -12,7 +11,7 @@ from gateway.actors import Actor
 from gateway.models import Membership
 from generation.models import Generation, Output
 from review import publishing
-from review.models import Decision, Publication, Revision, Submission
+from review.models import Publication, Revision, Submission
 
 
 def submit(
@@ -37,6 +36,9 @@ def submit(
             submission.current = revision
             submission.save(update_fields=["current"])
             _record(submission, revision, by)
+            # After the insert, which has waited for a reviewer who is rejecting it at this moment.
+            if Submission.objects.filter(generation=generation, state="rejected").shown_as("submitted").exists():
+                raise refusals.AlreadySubmitted
     except IntegrityError as error:
         if "one_live_submission_a_work" in str(error):
             raise refusals.AlreadySubmitted from None
@@ -56,7 +58,7 @@ def resubmit(
 ) -> Submission:
     """Answer a request for changes with a new revision: other words, or another clip (`generation`) of the artist's.
 
-    Raises NotFound, Suspended, MissingScope, NothingToSubmit, NotYetInEffect, WrongState.
+    Raises NotFound, Suspended, MissingScope, NothingToSubmit, WrongState.
     """
     membership = _owner(submission.membership, by)
     if generation is not None:
@@ -64,12 +66,10 @@ def resubmit(
     video = _video(generation or submission.generation)
     with atomic():
         locked = Submission.objects.select_for_update().get(pk=submission.pk)
-        if locked.state != "changes_requested":
+        seen = Submission.objects.listed().get(pk=submission.pk)
+        if seen.shown_state != "changes_requested":
+            locked.state = seen.shown_state  # what the artist knows
             raise refusals.WrongState(locked, "submitted")
-        if pending := Decision.objects.filter(
-            revision=locked.current_id, undone_at__isnull=True, effective_at__gt=Now()
-        ).first():
-            raise refusals.NotYetInEffect(at=f"{pending.effective_at:%H:%M:%S} UTC")
         number = locked.revisions.count() + 1
         revision = _revise(
             locked, video, number=number, title=title, credit=credit, licence=licence, description=description

@@ -21,13 +21,8 @@ from review import decisions, history, publishing, submissions
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
 
-FILTERS: dict[str, dict[str, Any]] = {
-    "all": {},
-    "private": {"state": "completed", "submissions__isnull": True},
-    "submitted": {"submissions__state__in": ["submitted", "escalated", "changes_requested"]},
-    "approved": {"submissions__state": "approved"},
-    "public": {"submissions__publication__state": "published"},
-}
+FILTERS = ("all", "private", "submitted", "approved", "public")
+SHOWN = {"submitted": ("submitted", "changes_requested"), "approved": ("approved",)}
 
 
 @access.signed_in
@@ -62,7 +57,13 @@ def read_notices(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 def works(request: HttpRequest, actor: Actor) -> HttpResponse:
     """All of an artist's works, latest first."""
     chosen = request.GET.get("show", "all")
-    rows = _mine(actor).filter(**FILTERS.get(chosen, {})).order_by("-id").distinct()
+    rows = _mine(actor).order_by("-id")
+    if chosen in SHOWN:
+        rows = rows.filter(submissions__in=Submission.objects.shown_as(*SHOWN[chosen])).distinct()
+    elif chosen == "private":
+        rows = rows.filter(state="completed", submissions__isnull=True)
+    elif chosen == "public":
+        rows = rows.filter(submissions__publication__state="published").distinct()
     found = Paginator(rows, 24).get_page(request.GET.get("page"))
     found.object_list = with_status(found.object_list)
     return render(request, "review/works.html", {"page": found, "filter": chosen, "filters": FILTERS})

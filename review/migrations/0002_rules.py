@@ -61,6 +61,17 @@ end $$;
 create trigger guard_publication before insert on review_publication
     for each row execute function guard_publication();
 
+create function guard_undo() returns trigger language plpgsql as $$
+begin
+    if new.undone_at is distinct from old.undone_at
+        and (old.undone_at is not null or old.announced_at is not null or old.effective_at <= clock_timestamp()) then
+        raise exception 'a decision is undone once, while its window is open' using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
+create trigger guard_undo before update of undone_at on review_decision
+    for each row execute function guard_undo();
+
 create function guard_submission() returns trigger language plpgsql as $$
 begin
     if old.state = 'approved' and new.state <> 'approved' and exists (
@@ -68,8 +79,10 @@ begin
     ) then
         raise exception 'a published work is withdrawn before its submission' using errcode = 'check_violation';
     end if;
-    if new.current_id is distinct from old.current_id and new.state <> 'submitted' then
-        raise exception 'a new revision is a new submission' using errcode = 'check_violation';
+    if new.current_id is distinct from old.current_id and (new.state <> 'submitted' or not exists (
+        select from review_revision where id = new.current_id and submission_id = new.id
+    )) then
+        raise exception 'a submission goes on with a new revision of its own' using errcode = 'check_violation';
     end if;
     return new;
 end $$;
@@ -81,6 +94,7 @@ UNGUARD = """
 drop trigger guard_revision on review_revision; drop function guard_revision();
 drop trigger guard_decision on review_decision; drop function guard_decision();
 drop trigger guard_publication on review_publication; drop function guard_publication();
+drop trigger guard_undo on review_decision; drop function guard_undo();
 drop trigger guard_submission on review_submission; drop function guard_submission();
 """
 
@@ -107,6 +121,7 @@ class Migration(migrations.Migration):
         ),
         append_only("review_revision"),
         append_only("review_signoff"),
+        fixed("review_submission", "membership_id", "generation_id"),
         fixed("review_publication", "submission_id", "revision_id"),
         fixed(
             "review_decision",

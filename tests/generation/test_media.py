@@ -96,7 +96,7 @@ def test_a_download_has_a_name(served):
 
 
 @pytest.mark.parametrize(
-    "condition", ["{etag}", "*", 'W/{etag}', '"other", {etag}', '{etag}, "other"', '"other" , W/{etag}']
+    "condition", ["{etag}", "*", "W/{etag}", '"other", {etag}', '{etag}, "other"', '"other" , W/{etag}']
 )
 def test_what_the_client_has_already_is_not_sent_again(served, condition):
     client, path, _, answer = served

@@ -99,7 +99,12 @@ def test_a_failed_video_says_why(artist, client_of):
     generation = makers.queued(artist)
     with atomic():
         states.move(
-            generation, "failed", by=actors.SYSTEM, ended_at=Now(), error_code="out_of_memory", error_message="It does not fit."
+            generation,
+            "failed",
+            by=actors.SYSTEM,
+            ended_at=Now(),
+            error_code="out_of_memory",
+            error_message="It does not fit.",
         )
         allowances.give_back(generation.pk)
     video = client_of(artist).get(f"/v1/videos/video_{generation.pk.hex}").json()

@@ -208,7 +208,7 @@ def test_earlier_answers_are_shown_to_the_next_reviewer(submission, browser, no_
 @pytest.mark.parametrize(("frames", "seconds"), [(17, 2.125), (9, 1.125), (1, 0.125), (49, 6.125)])
 def test_timecodes_run_from_the_first_frame_to_the_last(frames, seconds):
     codes = _timecodes(frames, seconds)
-    assert len(codes) == 12
+    assert len(codes) == min(12, frames)
     assert codes == sorted(codes)
     assert codes[0] == 0
     assert codes[-1] == pytest.approx((frames - 1) * seconds / frames, abs=0.01)
