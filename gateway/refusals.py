@@ -208,12 +208,6 @@ class NotApproved(Refused):
     status = 409
 
 
-class NotYetInEffect(Refused):
-    """The approval takes effect at {at}, when its undo window ends. Sign it then; nothing was published."""
-
-    status = 409
-
-
 class OutdatedRevision(Refused):
     """You would be signing revision {asked}, but revision {current} is the one that was approved. Look at it first."""
 

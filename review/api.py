@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import audit, refusals
+from gateway import refusals
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
@@ -220,8 +220,7 @@ class NextReview(Resource):
 
     def post(self, request: Request) -> Response:
         taken = queue.take_next(by=self.actor)
-        audit.record("submission.viewed", by=self.actor, subject=taken)
-        return Response(show_review(_any(taken), held=True))
+        return Response(show_review(queue.look(taken.pk, by=self.actor), held=True))
 
 
 class OneReview(Resource):
@@ -229,10 +228,10 @@ class OneReview(Resource):
 
     def get(self, request: Request, submission_id: str) -> Response:
         self.actor.must_have("review")
-        held = queue.held_by(self.actor).listed().filter(pk=read_id("submission", submission_id)).first()
-        if held is None:
-            self.actor.must_be_reviewer()
-            raise refusals.NotFound
+        try:
+            held = queue.look(read_id("submission", submission_id), by=self.actor)
+        except refusals.NotHeld:
+            raise refusals.NotFound from None
         return Response(show_review(held, held=True))
 
 
@@ -258,7 +257,7 @@ class ReviewAct(Resource):
             raise refusals.NotFound
         if self.act == "take":
             queue.take(found, by=self.actor)
-            audit.record("submission.viewed", by=self.actor, subject=found)
+            queue.look(found.pk, by=self.actor)
         elif self.act == "renew":
             queue.renew(found, by=self.actor)
         elif self.act == "release":

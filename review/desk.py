@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from gateway import access, audit, refusals
+from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.views import page
 from generation import media
@@ -55,11 +55,7 @@ def take(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBa
 @require_safe
 def desk(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponse:
     """One work, held. Each look is recorded, and the artist can read that there was one."""
-    held = queue.held_by(actor).listed().filter(pk=submission).first()
-    if held is None:
-        raise refusals.NotHeld
-    audit.record("submission.viewed", by=actor, subject=held)
-    return _desk(request, actor, held, DecisionForm())
+    return _desk(request, actor, queue.look(submission, by=actor), DecisionForm())
 
 
 @access.reviewers
@@ -91,7 +87,10 @@ def decide(request: HttpRequest, actor: Actor, submission: UUID, verdict: str) -
 def renew(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBase:
     """Keep it longer. A script asks for JSON and keeps the page; without one the typed text comes back in the form."""
     found = _find(submission)
-    queue.renew(found, by=actor)
+    try:
+        queue.renew(found, by=actor)
+    except refusals.Refused as refusal:
+        return _desk(request, actor, found, DecisionForm(request.POST), refusal)
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"lease_until": found.lease_until})
     return _desk(request, actor, _find(submission), DecisionForm(request.POST))
@@ -128,10 +127,12 @@ def file(request: HttpRequest, actor: Actor, submission: UUID, kind: str) -> Htt
 
 def open_held(actor: Actor, submission: UUID, kind: str) -> media.Opened:
     """The file of a submission that `actor` holds. Raises NotFound."""
+    try:
+        found = queue.look(submission, by=actor)
+    except refusals.NotHeld:
+        raise refusals.NotFound from None
     held = queue.held_by(actor).filter(pk=submission)
-    found = held.select_related("current__output__generation").first()
-    if found is None or found.current is None:
-        raise refusals.NotFound
+    assert found.current is not None
     output = found.current.output.generation.outputs.filter(kind=kind).first()
     return media.open_for(actor, "review", output, under=held)
 

@@ -4,18 +4,21 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from gateway.models import Entry
 from generation.models import Generation
 from review.models import Decision, Submission
 
+LOOK = "A reviewer looked at it."
 SENTENCES = {
-    "generation.queued": "You asked for it. {credits} credits set aside.",
+    "generation.queued": "You asked for it. {price} set aside.",
     "generation.in_progress": "A machine began to draw it.",
-    "generation.completed": "Drawn. {price} credits charged.",
+    "generation.completed": "Drawn. {price} charged.",
     "generation.failed": "It failed; the credits came back.",
     "generation.cancelled": "You cancelled it; the credits came back.",
     "submission.submitted": "You submitted revision {revision}.",
-    "submission.viewed": "A reviewer looked at it.",
+    "submission.viewed": LOOK,
     "submission.withdrawn": "You took the submission back.",
     "sign_off.signed": "You signed it: bon à tirer.",
     "publication.published": "It went public.",
@@ -53,7 +56,8 @@ def events(generation: Generation, submission: Submission | None) -> list[Event]
         Event(decision.effective_at, VERDICTS[decision.verdict]) for decision in decided if decision.verdict in VERDICTS
     ]
     for entry in Entry.objects.filter(subject_id__in=subjects).order_by("id"):
-        if sentence := _sentence(entry, generation):
+        sentence = _sentence(entry, generation)
+        if sentence and not (sentence == LOOK and lines and lines[-1].sentence == LOOK):
             lines.append(Event(entry.at, sentence))
     lines.sort(key=lambda event: event.at or generation.created_at)
     if submission is not None and submission.public is None and (waits := WAITS.get(submission.shown_state)):
@@ -68,7 +72,8 @@ def _sentence(entry: Entry, generation: Generation) -> str | None:
     if entry.action == "submission.submitted" and "revision" not in facts:
         return None  # a reviewer's undo
     template = SENTENCES.get(entry.action)
-    return template.format(**{"price": generation.credits, **facts}) if template else None
+    price = f"{generation.credits} credit" + ("s" if generation.credits != 1 else "")
+    return template.format(**{**facts, "price": price}) if template else None
 
 
 def status(generation: Generation, submission: Submission | None) -> tuple[str, str]:
@@ -82,9 +87,11 @@ def status(generation: Generation, submission: Submission | None) -> tuple[str, 
         }
         return words[generation.state], "warn" if generation.state == "failed" else ""
     if submission is None:
-        return "Private", ""
+        return ("Sent as another work's new version", "") if _elsewhere(generation) else ("Private", "")
     if submission.public is not None and submission.public.state == "published":
         return f"Public since {submission.public.created_at:%-d %B}", "well"
+    if submission.public is not None and submission.public.state == "taken_down":
+        return "Taken down", "warn"
     return {
         "submitted": ("With the reviewers", ""),
         "changes_requested": ("A change is asked for", "hand"),
@@ -92,3 +99,17 @@ def status(generation: Generation, submission: Submission | None) -> tuple[str, 
         "rejected": ("Not approved", "warn"),
         "withdrawn": ("Withdrawn: private", ""),
     }[submission.shown_state]
+
+
+def elsewhere() -> Exists:
+    """Of a generation (the outer query): whether it is what another work's submission shows."""
+    others = Submission.objects.filter(current__output__generation=OuterRef("pk")).exclude(generation=OuterRef("pk"))
+    return Exists(others.exclude(state="withdrawn"))
+
+
+def _elsewhere(generation: Generation) -> bool:
+    """Lists have asked already, by annotation."""
+    known: bool | None = getattr(generation, "elsewhere", None)
+    if known is None:
+        known = Generation.objects.filter(elsewhere(), pk=generation.pk).exists()
+    return known

@@ -1,6 +1,7 @@
 """What waits for a reviewer, and who holds it. Taking is a lease, asked and taken in one UPDATE."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef
@@ -33,6 +34,23 @@ def waiting_for(by: Actor) -> SubmissionQuerySet:
 def held_by(by: Actor) -> SubmissionQuerySet:
     """What `by` holds at this moment."""
     return Submission.objects.filter(holder=by.must_be_reviewer(), lease_until__gt=Now(), state__in=Submission.WAITING)
+
+
+def look(pk: UUID, *, by: Actor) -> Submission:
+    """A submission that `by` holds, opened: its artist can read that somebody looked. Raises NotHeld.
+
+    Looks of one minute are one: a player asks for a clip in many parts.
+    """
+    found = held_by(by).listed().filter(pk=pk).first()
+    if found is None:
+        raise refusals.NotHeld
+    assert by.user is not None
+    lately = audit.of(found).filter(
+        action="submission.viewed", actor_id=by.user.pk, at__gt=Now() - timedelta(minutes=1)
+    )
+    if not lately.exists():
+        audit.record("submission.viewed", by=by, subject=found)
+    return found
 
 
 def take_next(*, by: Actor) -> Submission:

@@ -197,7 +197,8 @@ def with_status(generations: Any) -> list[Any]:
 
 def _mine(actor: Actor) -> Any:
     latest_first = Prefetch("submissions", Submission.objects.listed().order_by("-id"))
-    return Generation.objects.visible_to(actor).listed().prefetch_related(latest_first)
+    shown = Generation.objects.visible_to(actor).listed().annotate(elsewhere=history.elsewhere())
+    return shown.prefetch_related(latest_first)
 
 
 def _submission(actor: Actor, generation: Generation) -> Submission | None:

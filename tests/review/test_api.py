@@ -90,9 +90,7 @@ def test_each_refused_step_of_the_artist_has_its_own_sentence(artist, client_of)
         refusals.NothingToSubmit,
         state="queued",
     )
-    refused(
-        client.post("/v1/submissions", {"video": "video_" + "0" * 32, **WORDS}, format="json"), refusals.NotFound
-    )
+    refused(client.post("/v1/submissions", {"video": "video_" + "0" * 32, **WORDS}, format="json"), refusals.NotFound)
     generation = makers.completed(artist)
     submission = makers.submitted(artist, generation)
     again = client.post("/v1/submissions", {"video": video(generation), **WORDS}, format="json")
@@ -175,7 +173,9 @@ def test_a_stranger_is_answered_that_there_is_nothing(artist, stranger, client_o
 
 
 @pytest.mark.parametrize("room", ["submissions", "reviews"])
-@pytest.mark.parametrize("name", ["x", "submission_", "submission_zz", "video_{}", "submission_{}0", "{}", "_{}", "%00"])
+@pytest.mark.parametrize(
+    "name", ["x", "submission_", "submission_zz", "video_{}", "submission_{}0", "{}", "_{}", "%00"]
+)
 def test_an_id_that_is_none_is_nothing(artist, reviewer, client_of, room, name):
     submission = makers.submitted(artist)
     client = client_of(artist if room == "submissions" else reviewer)
@@ -186,7 +186,11 @@ def test_an_id_that_is_none_is_nothing(artist, reviewer, client_of, room, name):
 SCOPED = [
     ("submit", "generate", lambda c, s: c.post(at(s, "withdraw"))),
     ("submit", "publish", lambda c, s: c.post(at(s, "revise"), WORDS, format="json")),
-    ("submit", "generate", lambda c, s: c.post("/v1/submissions", {"video": video(s.generation), **WORDS}, format="json")),
+    (
+        "submit",
+        "generate",
+        lambda c, s: c.post("/v1/submissions", {"video": video(s.generation), **WORDS}, format="json"),
+    ),
     ("publish", "submit", lambda c, s: c.post(at(s, "sign_off"), SIGNED, format="json")),
 ]
 

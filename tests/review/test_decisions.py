@@ -50,7 +50,7 @@ def test_ten_reviewers_deciding_without_the_lease_decide_nothing(artist, reviewe
         ({"clauses": []}, "a clause"),
         ({"facts": " \n"}, "the facts"),
         ({"from_seconds": None}, "the place"),
-        ({"from_seconds": 2, "to_seconds": 1}, "ends after it begins"),
+        ({"from_seconds": 1, "to_seconds": 0.5}, "ends after it begins"),
     ],
 )
 def test_a_refusal_owes_clause_facts_and_place(artist, reviewer, told, missing):
