@@ -226,6 +226,12 @@ class GoneByItsArtist(Refused):
     status = 410
 
 
+class TakenDown(Refused):
+    """This work was taken down by the program."""
+
+    status = 410
+
+
 class LogUnavailable(Refused):
     """The audit log can't be written at the moment, and nothing happens here without it. Try again shortly."""
 

@@ -194,7 +194,7 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
         "actions": ["renew", "release", "approve", "reject", "request_changes", "escalate"] if held else ["take"],
     }
     if held:
-        generation = row.generation
+        generation = row.must_have_revision().output.generation
         shown |= {
             "prompt": generation.prompt,
             "model": generation.model.slug,
@@ -317,7 +317,7 @@ def show_publication(row: Publication) -> dict[str, Any]:
             "licence": row.revision.licence,
             "description": row.revision.description,
             "sha256": row.revision.sha256,
-            "model": row.submission.generation.model.slug,
+            "model": row.revision.output.generation.model.slug,
             "video_url": f"/works/{row.pk.hex}/video.mp4",
             "poster_url": f"/works/{row.pk.hex}/poster.webp",
         }

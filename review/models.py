@@ -84,7 +84,7 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
                 "membership__user",
                 "membership__cohort",
                 "generation__model",
-                "current__output",
+                "current__output__generation__model",
                 "publication",
             )
             .prefetch_related("generation__outputs", models.Prefetch("current__decisions", verdicts, "verdicts"))
@@ -278,7 +278,7 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
 
     def listed(self) -> "PublicationQuerySet":
         return self.select_related(
-            "revision__output", "submission__membership__user", "submission__generation__model"
+            "revision__output__generation__model", "submission__membership__user", "submission__generation__model"
         ).prefetch_related("submission__generation__outputs")
 
 

@@ -157,7 +157,7 @@ def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
     context = {
         "publication": found,
         "revision": found.revision,
-        "model_name": found.submission.generation.model.name,
+        "model_name": found.revision.output.generation.model.name,
         "smoke": found.submission.membership.cohort.smoke,
     }
     if found.state != "published":
@@ -181,7 +181,7 @@ def open_public(publication: UUID, kind: str) -> media.Opened:
     if found is None:
         raise refusals.NotFound
     if found.state != "published":
-        raise refusals.GoneByItsArtist
+        raise refusals.GoneByItsArtist if found.state == "withdrawn" else refusals.TakenDown
     output = found.revision.output.generation.output(kind)
     return media.open_for(NOBODY, "public", output, under=Publication.objects.public().filter(pk=publication))
 

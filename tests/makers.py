@@ -145,6 +145,7 @@ def in_effect(decision: Decision) -> Decision:
         cursor.execute("alter table review_decision disable trigger fixed")
         Decision.objects.filter(pk=decision.pk).update(effective_at=Now() - timedelta(seconds=1))
         cursor.execute("alter table review_decision enable trigger fixed")
+        cursor.execute("set constraints all deferred")
     decision.refresh_from_db()
     return decision
 
