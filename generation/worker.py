@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -179,17 +179,20 @@ def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[st
 
 
 def _finish(generation: Generation, lease: _Lease, outputs: list[Output], by: Actor) -> None:
-    """One transaction: the state, the files' rows, the charge. Tried again while the lease is good."""
+    """One transaction: the state, the files' rows, the charge. Tried again while the database is away."""
+    fence = generation.fence
     while True:
         try:
             with atomic():
-                _move(generation, "completed", by, Q(fence=generation.fence), step=generation.steps)
+                _move(generation, "completed", by, Q(fence=fence), step=generation.steps)
                 Output.objects.bulk_create(outputs)
                 allowances.settle(generation.pk)
             return
         except refusals.WrongState:
+            if (generation.state, generation.fence) == ("completed", fence):
+                return  # by ourselves: it was committed, and the answer got lost
             raise Lost from None
-        except (DatabaseError, InterfaceError):
+        except (OperationalError, InterfaceError):
             if time.monotonic() > lease.good_until:
                 raise
             log.warning("generation %s could not be finished yet", generation.pk, exc_info=True)
@@ -203,7 +206,7 @@ def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:
             generation,
             "failed",
             by,
-            when=Q(fence=generation.fence),
+            when=Q(fence=generation.fence, state="in_progress"),
             error_code=code,
             error_message=f"{message} Your credits are back."[:500],
         )

@@ -21,6 +21,7 @@ def models_dir(tmp_path_factory):
 def draw(settings, models_dir):
     """Claim the next generation and bring it to its end."""
     settings.MODELS_DIR = models_dir
+    settings.ENGINE_THREADS = 1  # on two busy cores, two threads mostly wait for each other
     return lambda: look("default", name="gpu@test")
 
 

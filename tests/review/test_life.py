@@ -40,6 +40,11 @@ class Life(RuleBasedStateMachine):
     def latest(self) -> Submission | None:
         return Submission.objects.listed().order_by("-id").first()
 
+    def state(self) -> str:
+        """Of the latest submission. Most steps wait for a state in which something may come of them."""
+        row = self.latest()
+        return row.state if row else ""
+
     def decided(self) -> Decision | None:
         return Decision.objects.select_related("revision__submission").order_by("-id").first()
 
@@ -54,27 +59,26 @@ class Life(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the artist
 
+    @precondition(lambda self: self.state() != "submitted")
     @rule(clip=st.sampled_from([0, 0, 1]))
     def submit(self, clip: int) -> None:
         self.attempt(lambda: submissions.submit(self.clips[clip], by=self.artist, **WORDS))
 
-    @precondition(lambda self: self.latest())
+    @precondition(lambda self: self.state() not in ("", "submitted", "withdrawn"))
     @rule(clip=st.sampled_from([0, 1]))
     def send_new_version(self, clip: int) -> None:
         row = self.latest()
         self.attempt(lambda: submissions.resubmit(row, by=self.artist, generation=self.clips[clip], **WORDS))
 
-    @precondition(lambda self: self.latest())
+    @precondition(lambda self: self.state() not in ("", "submitted", "withdrawn"))
     @rule(revision=st.sampled_from([0, 0, 1]), by=st.sampled_from(["artist", "artist", "stranger"]))
     def sign(self, revision: int, by: str) -> None:
         row = self.latest()
         asked = row.current.number + revision
-        done = self.attempt(
-            lambda: publishing.sign_off(row, by=getattr(self, by), revision=asked, name="An artist")
-        )
+        done = self.attempt(lambda: publishing.sign_off(row, by=getattr(self, by), revision=asked, name="An artist"))
         assert not done or by == "artist"
 
-    @precondition(lambda self: self.latest())
+    @precondition(lambda self: self.state() not in ("", "submitted", "withdrawn"))
     @rule(door=st.sampled_from(["submission", "publication"]))
     def take_back(self, door: str) -> None:
         row = self.latest()
@@ -88,7 +92,7 @@ class Life(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the reviewers
 
-    @precondition(lambda self: self.latest())
+    @precondition(lambda self: self.state() in Submission.WAITING)
     @rule(who=WHO, act=st.sampled_from(["take_next", "release", "leases_end"]))
     def hold(self, who: str, act: str) -> None:
         by, row = self.people[who], self.latest()
@@ -99,7 +103,7 @@ class Life(RuleBasedStateMachine):
         elif row.holder_id:
             makers.lease_over(row)
 
-    @precondition(lambda self: self.latest() and self.latest().state in Submission.WAITING)
+    @precondition(lambda self: self.state() in Submission.WAITING)
     @rule(who=WHO, verdict=st.sampled_from(["approve", "approve", "reject", "request_changes", "escalate"]))
     def decide(self, who: str, verdict: str) -> None:
         """Takes it first, when it waits."""
@@ -108,7 +112,7 @@ class Life(RuleBasedStateMachine):
         told = {"reasons": makers.reasons()} if verdict in ("reject", "request_changes") else {}
         self.attempt(lambda: getattr(decisions, verdict)(row, by=by, **told))
 
-    @precondition(lambda self: self.decided())
+    @precondition(lambda self: self.decided() and self.decided().effective_at > _now())
     @rule(own=st.sampled_from([True, True, False]))
     def undo(self, own: bool) -> None:
         decision = self.decided()
