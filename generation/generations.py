@@ -49,6 +49,9 @@ def submit(
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
     if not 0 <= seed < SEED_LIMIT:
         raise _not_offered(profile, "seed", seed, f"0 to {SEED_LIMIT - 1}")
+    guidance = profile.guidance if guidance is None else guidance
+    if not 0 <= guidance <= 100:  # "not a number" is refused by this too
+        raise _not_offered(profile, "guidance", guidance, "0 to 100")
     generation = Generation(
         id=new_id(),
         membership=membership,
@@ -63,7 +66,7 @@ def submit(
         fps=profile.fps,
         frames=seconds * profile.fps + 1,
         steps=steps,
-        guidance=profile.guidance if guidance is None else guidance,
+        guidance=guidance,
         seed=seed,
         credits=profile.price(seconds),
     )

@@ -51,7 +51,7 @@ select id, row_number() over (order by begins, id) from (
         ), 0) as begins
       from generation_generation g
       join generation_share s on s.membership_id = g.membership_id and s.pool = g.pool
-      join gateway_membership m on m.id = g.membership_id
+      join gateway_membership m on m.id = g.membership_id and m.state = 'active'
       join gateway_cohort c on c.id = m.cohort_id
      where g.state = 'queued' and g.pool = %s
 ) line
@@ -65,10 +65,12 @@ def join_line(generation: Generation) -> None:
             """
             insert into generation_share (membership_id, pool, served)
             values (%(member)s, %(pool)s, coalesce((
-                select min(s.served) from generation_share s where s.pool = %(pool)s and exists (
+                select min(s.served) from generation_share s
+                  join gateway_membership m on m.id = s.membership_id and m.state = 'active'
+                 where s.pool = %(pool)s and exists (
                     select from generation_generation q
                      where q.state = 'queued' and q.pool = %(pool)s and q.membership_id = s.membership_id
-                )), 0))
+                )), (select max(served) from generation_share where pool = %(pool)s), 0))
             on conflict (membership_id, pool) do update
                 set served = greatest(generation_share.served, excluded.served)
             """,

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from generation.media.files import NAMES, Opened
 
 CHUNK = 256 * 1024
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
 def respond(request: HttpRequest, opened: Opened, *, download: str = "") -> HttpResponseBase:
@@ -20,12 +20,13 @@ def respond(request: HttpRequest, opened: Opened, *, download: str = "") -> Http
     etag = f'"{output.sha256}"'
     start, end = 0, output.size - 1
     response: HttpResponseBase
-    if request.headers.get("If-None-Match") and etag in request.headers["If-None-Match"]:
+    known = request.headers.get("If-None-Match", "")
+    if known.strip() == "*" or etag in known:
         opened.file.close()
         response = HttpResponse(status=304)
     else:
         asked = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
-        part = _part(asked, output.size)
+        part = _part(asked, output.size) if request.method == "GET" else None
         if part is not None and part[0] > part[1]:
             opened.file.close()
             response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{output.size}"})

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from gateway import allowances, members
+from gateway import allowances
 from gateway.actors import Actor
 from generation import generations, scheduling, views
 from generation.models import Generation
@@ -62,24 +62,6 @@ def test_a_no_stands_on_the_page_in_its_own_sentence_and_what_was_typed_stays(
     assert kept["prompt"].strip() in page
     assert f'value="{kept["seed"]}"' in page
     assert not Generation.objects.exists()
-
-
-def test_without_credits_or_membership_the_page_says_so(
-    browser_of: Callable[..., Client], reviewer: Actor, admin: Actor
-):
-    makers.sketch()
-    poor = browser_of(makers.artist(credits=0)).post("/studio", ASKED)
-    assert poor.status_code == 402
-    assert "This costs 1 credits, and 0 of 0 are free until" in unescape(poor.content.decode())
-    nobody = browser_of(reviewer).post("/studio", ASKED)
-    assert nobody.status_code == 403
-    assert "You have no membership in a cohort" in unescape(nobody.content.decode())
-    suspended = makers.artist()
-    assert suspended.membership is not None
-    members.suspend(suspended.membership, by=admin, reason="A question.")
-    answer = browser_of(suspended).post("/studio", ASKED)
-    assert answer.status_code == 403
-    assert "Your membership is suspended" in unescape(answer.content.decode())
 
 
 def test_a_studio_without_models_says_so_and_does_not_break(artist: Actor, browser_of: Callable[..., Client]):
