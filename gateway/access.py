@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -44,7 +45,7 @@ def _guarded(view: View, check: Callable[[Actor], Any]) -> View:
         actor = actor_of(request)
         if actor.user is None:
             from_here = request.get_full_path() if request.method == "GET" else "/home"
-            return redirect(f"/accounts/login/?next={from_here}")
+            return redirect("/accounts/login/?" + urlencode({"next": from_here}, safe="/"))
         check(actor)
         return view(request, actor, *args, **kwargs)
 

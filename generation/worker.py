@@ -167,6 +167,8 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
         if lease.lost.is_set():
             raise Lost
         _finish(generation, lease, outputs, by)
+    except (OperationalError, InterfaceError):
+        raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException:
         media.discard(outputs)
         raise
