@@ -25,6 +25,8 @@ def submit(
     video = _video(generation)
     try:
         with atomic():
+            # First what there is of this work, as everywhere: an undo that began in time is waited for.
+            list(Submission.objects.select_for_update().filter(generation=generation).order_by("pk"))
             submission = Submission.objects.create(
                 membership=membership,
                 generation=generation,

@@ -245,8 +245,8 @@ def _work(
         "sign": shown == "approved" and publication is None,
         "unpublish": publication is not None and publication.state == "published",
     }
-    signing = isinstance(form, SignatureForm)
-    if form is None or signing:
+    signature = form if isinstance(form, SignatureForm) else None
+    if form is None or signature is not None:
         form = SubmissionForm(initial=_initial(actor, revision))
     context = {
         "generation": generation,
@@ -260,12 +260,16 @@ def _work(
         "decision_place": decisions.place(decision) if decision else "",
         "publication": publication,
         "form": form,
+        "signature": signature,
         "can": can,
         "events": history.events(generation, submission),
         "refusal": refusal,
         "mark": mark([generation]),
     }
-    return page(request, "review/work.html", context)
+    response = page(request, "review/work.html", context)
+    if refusal is None and signature is not None and signature.errors:
+        response.status_code = 422
+    return response
 
 
 def _initial(actor: Actor, revision: Any) -> dict[str, Any]:

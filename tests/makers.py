@@ -1,5 +1,6 @@
 """Plain makers of rows, by the rules where there are rules."""
 
+import unicodedata
 from datetime import timedelta
 from functools import cache
 from itertools import count
@@ -30,7 +31,8 @@ PASSWORD = "a long enough password"
 
 def user(name: str = "", **fields: Any) -> User:
     name = name or f"Person {next(number)}"
-    email = f"{name.lower().replace(' ', '.')}.{next(number)}@example.org"
+    plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+    email = f"{plain.replace(' ', '.')}.{next(number)}@example.org"
     made = User.objects.create_user(email, None, name=name, **fields)
     EmailAddress.objects.create(user=made, email=email, verified=True, primary=True)
     return made
@@ -85,9 +87,8 @@ def _files() -> dict[str, Any]:
     return encode.all_files(clip, Path(mkdtemp(prefix="clip-")), display=(256, 256))
 
 
-def completed(by: Actor, *, files: dict[str, Any] | None = None, **asked: Any) -> Generation:
-    """A generation that has ended well, with its files kept; drawn by nobody."""
-    generation = queued(by, **asked)
+def drawn(generation: Generation, files: dict[str, Any] | None = None) -> Generation:
+    """This queued generation has ended well, with its files kept; drawn by nobody."""
     Generation.objects.filter(pk=generation.pk).update(
         state="in_progress", fence=1, lease_until=Now(), started_at=Now()
     )
@@ -105,6 +106,11 @@ def completed(by: Actor, *, files: dict[str, Any] | None = None, **asked: Any) -
         Output.objects.bulk_create(media.keep(generation, files or _files()))
         allowances.settle(generation.pk)
     return generation
+
+
+def completed(by: Actor, *, files: dict[str, Any] | None = None, **asked: Any) -> Generation:
+    """A generation that has ended well, with its files kept; drawn by nobody."""
+    return drawn(queued(by, **asked), files)
 
 
 def submitted(by: Actor, generation: Generation | None = None, **words: Any) -> Submission:

@@ -1,5 +1,8 @@
 """An artist lays a work before the reviewers, sends a new version, or takes it back."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -227,4 +230,29 @@ def test_a_change_without_its_entry_does_not_happen(artist):
         cursor.execute("create trigger no before insert on audit.entry for each row execute function no()")
     with pytest.raises(Exception, match="full"), transaction.atomic():
         submissions.withdraw(submission, by=artist)
+    assert makers.seen(submission).state == "submitted"
+
+
+def test_a_work_is_not_submitted_again_while_its_rejection_is_being_undone(transactional_db, settings):
+    """The undo began in time and is slow; the window ends; the artist submits. Else two would be live, and one an error."""
+    settings.UNDO_SECONDS = 0.5
+    artist, reviewer = makers.artist(), makers.reviewer()
+    submission = makers.submitted(artist)
+    decision = makers.decided(submission, "reject", by=reviewer)
+    found = Decision.objects.select_related("revision__submission").get(pk=decision.pk)
+    slow = "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(1); return new; end'"
+    with connection.cursor() as cursor:
+        cursor.execute(slow)
+        cursor.execute("create trigger zz_slow before update on review_decision for each row execute function slow()")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            undone = pool.submit(lambda: (answer_of(lambda: decisions.undo(found, by=reviewer)), connection.close())[0])
+            while not Decision.objects.effective().exists():
+                time.sleep(0.02)
+            again = answer_of(lambda: submissions.submit(submission.generation, by=artist, **WORDS))
+            assert undone.result() == "done"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("drop function slow() cascade")
+    assert again.startswith("already_submitted")
     assert makers.seen(submission).state == "submitted"

@@ -1,0 +1,234 @@
+"""Every door by every method: what a POST answers stands in a table, and what a door has no use for is refused."""
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from gateway import members
+from review.models import Decision, Publication, Submission
+from tests import makers
+from tests.test_doors import DETOUR, DOORS, OUTSIDE, address, caller, cast, doors
+
+__all__ = ["cast"]  # the fixture
+
+pytestmark = pytest.mark.django_db
+NOT_MINE = (404, 404, 404, 404)  # stranger, reviewer, holder, admin
+# door → what a POST with nothing in it answers to (guest, its artist, stranger, reviewer, reviewer who holds it, admin).
+POSTS = {
+    "access/tokens": (DETOUR, 422, 422, 422, 422, 422),
+    "access/tokens/<hex:token>/revoke": (DETOUR, 404, *NOT_MINE),
+    "program/invitations": (DETOUR, 403, 403, 403, 403, 422),
+    "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 404),
+    "invitations/<str:secret>": (410,) * 6,
+    "sign-in/<str:secret>": (410,) * 6,
+    "notices/read": (DETOUR, 302, 302, 302, 302, 302),
+    "studio": (DETOUR, 422, 422, 422, 422, 422),
+    "studio/<hex:generation>/cancel": (DETOUR, 409, *NOT_MINE),
+    "mine/<hex:generation>/submit": (DETOUR, 422, *NOT_MINE),
+    "submissions/<hex:submission>/withdraw": (DETOUR, 302, *NOT_MINE),
+    "submissions/<hex:submission>/sign-off": (DETOUR, 422, *NOT_MINE),
+    "publications/<hex:publication>/withdraw": (DETOUR, 404, *NOT_MINE),
+    "review/next": (DETOUR, 403, 403, 404, 404, 403),
+    "review/<hex:submission>/take": (DETOUR, 403, 403, 409, 302, 403),
+    "review/<hex:submission>/renew": (DETOUR, 403, 403, 409, 200, 403),
+    "review/<hex:submission>/release": (DETOUR, 403, 403, 409, 302, 403),
+    "review/<hex:submission>/approve": (DETOUR, 403, 403, 409, 302, 403),
+    "review/<hex:submission>/escalate": (DETOUR, 403, 403, 409, 302, 403),
+    "review/<hex:submission>/reject": (DETOUR, 403, 403, 400, 400, 403),
+    "review/<hex:submission>/request-changes": (DETOUR, 403, 403, 400, 400, 403),
+    "review/decisions/<hex:decision>/undo": (DETOUR, 403, 403, 404, 404, 403),
+    "v1/videos": (401, 400, 400, 400, 400, 400),
+    "v1/videos/<str:video_id>/cancel": (401, 409, *NOT_MINE),
+    "v1/submissions": (401, 400, 400, 400, 400, 400),
+    "v1/submissions/<str:submission_id>/withdraw": (401, 200, *NOT_MINE),
+    "v1/submissions/<str:submission_id>/sign_off": (401, 400, *NOT_MINE),
+    "v1/submissions/<str:submission_id>/revise": (401, 400, *NOT_MINE),
+    "v1/reviews/next": (401, 403, 403, 404, 404, 403),
+    "v1/reviews/<str:submission_id>/take": (401, 403, 403, 409, 200, 403),
+    "v1/reviews/<str:submission_id>/renew": (401, 403, 403, 409, 200, 403),
+    "v1/reviews/<str:submission_id>/release": (401, 403, 403, 409, 200, 403),
+    "v1/reviews/<str:submission_id>/approve": (401, 403, 403, 409, 200, 403),
+    "v1/reviews/<str:submission_id>/escalate": (401, 403, 403, 409, 200, 403),
+    "v1/reviews/<str:submission_id>/reject": (401, 403, 403, 400, 400, 403),
+    "v1/reviews/<str:submission_id>/request_changes": (401, 403, 403, 400, 400, 403),
+    "v1/reviews/<str:submission_id>/undo": (401, 403, 403, 404, 404, 403),
+    "v1/publications/<str:publication_id>/withdraw": (401, 404, *NOT_MINE),
+}
+PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
+ADMINS = ("program/",)
+
+
+def outside(door: str, person: str) -> int | None:
+    """What somebody is told who may not pass this door at all, whatever they want there."""
+    public = door in {"", "healthz", "readyz", "terms", "home"} or door.startswith(
+        ("works/", "invitations/", "sign-in/")
+    )
+    if door.startswith("v1/"):
+        open_to_all = door.startswith("v1/publications") and not door.endswith("withdraw")
+        return 401 if person == "guest" and not open_to_all else None
+    if public:
+        return None
+    if person == "guest":
+        return DETOUR
+    if door == "review" or door.startswith("review/"):
+        return None if person in ("reviewer", "holder") else 403
+    if door.startswith(ADMINS):
+        return None if person == "admin" else 403
+    return None
+
+
+def expected(door: str, method: str, place: int) -> int:
+    person, told = PEOPLE[place], DOORS[door][place]
+    has_get = 405 not in DOORS[door]
+    if method == "post" and door in POSTS:
+        return POSTS[door][place]
+    if method == "head" and has_get:
+        return told
+    if (refused := outside(door, person)) is not None:
+        return refused
+    if method == "options" and door.startswith("v1/"):
+        return 200
+    return 405
+
+
+@pytest.mark.parametrize("method", ["head", "post", "put", "patch", "delete", "options"])
+def test_every_door_answers_every_method_as_listed(cast, method):
+    submission, people = cast
+    makers.sketch()
+    clients = [(caller(actor, "v1/"), caller(actor, "")) for actor in people]
+    wrong = []
+    for door in DOORS:
+        path = address(door, submission)
+        for place, (api, browser) in enumerate(clients):
+            client = api if door.startswith("v1/") else browser
+            with transaction.atomic():  # each asks of the same world
+                if method == "post" and not door.startswith("v1/"):
+                    answer = client.post(path, {"csrfmiddlewaretoken": "as every form"})
+                elif door.startswith("v1/") and method in ("post", "put", "patch"):
+                    answer = getattr(client, method)(path, {}, content_type="application/json")
+                else:
+                    answer = getattr(client, method)(path)
+                transaction.set_rollback(True)
+            if answer.status_code != expected(door, method, place):
+                wrong.append((door, PEOPLE[place], answer.status_code, expected(door, method, place)))
+    assert wrong == []
+
+
+def test_each_door_that_takes_a_post_is_listed(cast):
+    """And says so itself: what it lists as allowed is what stands here."""
+    submission, people = cast
+    browser, api = caller(people[4], ""), caller(people[4], "v1/")  # a reviewer passes most doors
+    office = caller(people[5], "")
+    takes = set()
+    for door in DOORS:
+        client = api if door.startswith("v1/") else office if door.startswith("program/") else browser
+        allowed = client.put(address(door, submission)).get("Allow", "")
+        if "POST" in allowed:
+            takes.add(door)
+    assert takes | {"invitations/<str:secret>", "sign-in/<str:secret>"} == set(POSTS)
+
+
+def test_a_suspended_artist_reads_and_takes_back_and_makes_nothing_new(cast, artist, admin):
+    submission, _ = cast
+    makers.sketch()
+    browser, api = caller(artist, ""), caller(artist, "v1/")
+    members.suspend(artist.membership, by=admin, reason="A conversation is due.")
+    for door, told in DOORS.items():
+        client = api if door.startswith("v1/") else browser
+        assert client.get(address(door, submission)).status_code == told[1], door
+    words = {"title": "x", "credit": "y", "licence": "CC0-1.0"}
+    video = f"video_{submission.generation_id.hex}"
+    for path, body in (
+        ("/v1/videos", {"prompt": "a red circle"}),
+        ("/v1/submissions", {"video": video, **words}),
+        (f"/v1/submissions/submission_{submission.pk.hex}/revise", words),
+        (f"/v1/submissions/submission_{submission.pk.hex}/sign_off", {"name": "x", "revision": 1}),
+    ):
+        answer = api.post(path, body, content_type="application/json")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "suspended"), path
+    assert api.post(f"/v1/submissions/submission_{submission.pk.hex}/withdraw").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])
+def test_a_revoked_or_made_up_token_opens_no_door_by_any_method(cast, artist, method):
+    submission, _ = cast
+    revoked = caller(artist, "v1/")
+    artist.user.tokens.update(revoked_at=submission.created_at)
+    made_up = Client(headers={"authorization": "Bearer bat_artist_" + "A" * 36})
+    for client in (revoked, made_up):
+        for door in DOORS:
+            if door.startswith("v1/"):
+                assert getattr(client, method)(address(door, submission)).status_code == 401, door
+
+
+def test_somebody_who_was_let_go_is_nobody(cast, artist):
+    submission, _ = cast
+    browser, api = caller(artist, ""), caller(artist, "v1/")
+    type(artist.user).objects.filter(pk=artist.user.pk).update(is_active=False)
+    for door, told in DOORS.items():
+        client = api if door.startswith("v1/") else browser
+        answer = client.get(address(door, submission))
+        wanted = 401 if door.startswith("v1/") else told[0]
+        assert answer.status_code == wanted, door
+
+
+# ---------------------------------------------------------------- Django's and allauth's own doors
+
+ACCOUNTS = {
+    # door → what GET answers to (a guest, somebody who is signed in)
+    "accounts/login/": (200, 302),
+    "accounts/logout/": (302, 200),
+    "accounts/inactive/": (200, 200),
+    "accounts/signup/": (200, 302),
+    "accounts/reauthenticate/": (302, 403),  # who has no password can't
+    "accounts/email/": (302, 200),
+    "accounts/confirm-email/": (200, 200),
+    "accounts/password/change/": (302, 302),
+    "accounts/password/set/": (302, 200),
+    "accounts/password/reset/": (200, 200),
+    "accounts/login/code/confirm/": (302, 302),
+    "accounts/^confirm-email/(?P<key>[-:\\w]+)/$": (200, 200),
+    "accounts/password/reset/key/done/": (200, 200),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": (200, 200),
+    "accounts/password/reset/done/": (200, 200),
+}
+
+
+def test_every_door_of_the_accounts_is_listed_and_answers_so(artist, settings):
+    settings.ACCOUNT_RATE_LIMITS = False
+    assert {door for door in doors() if door.startswith("accounts/")} == set(ACCOUNTS)
+    wrong = []
+    for door, told in ACCOUNTS.items():
+        path = "/" + door.replace("^confirm-email/(?P<key>[-:\\w]+)/$", "confirm-email/made-up/").replace(
+            "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", "password/reset/key/1-made-up/"
+        )
+        for place, client in enumerate((Client(), caller(artist, ""))):
+            answer = client.get(path)
+            if answer.status_code != told[place]:
+                wrong.append((door, place, answer.status_code, answer.get("Location")))
+    assert wrong == []
+
+
+def test_nobody_signs_up_by_themselves(guest, settings):
+    settings.ACCOUNT_RATE_LIMITS = False
+    sent = {"email": "x@example.org", "password1": makers.PASSWORD, "name": "X"}
+    answer = guest.post("/accounts/signup/", sent)
+    assert answer.status_code in (200, 403)
+    assert not makers.User.objects.filter(email="x@example.org").exists()
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete"])
+def test_no_door_of_the_records_opens_to_anybody_but_an_admin(cast, method):
+    submission, people = cast
+    before = Submission.objects.count(), Decision.objects.count(), Publication.objects.count()
+    clients = [caller(actor, "") for actor in people[:-1]]
+    bearer = caller(people[4], "v1/")
+    for door in doors():
+        if door.startswith("admin/"):
+            path = "/" + door.replace("<path:object_id>", str(submission.pk)).replace("<path:content_type_id>", "1")
+            path = path.replace("(?P<url>.*)$", "anything").split("^")[0]
+            for client in (clients[0], clients[4], bearer) if method != "get" else (*clients, bearer):
+                answer = getattr(client, method)(path)
+                assert answer.status_code in (302, 403, 404, 405), (path, answer.status_code)
+    assert (Submission.objects.count(), Decision.objects.count(), Publication.objects.count()) == before
+    assert all(door.startswith(OUTSIDE) or door in DOORS for door in doors())
