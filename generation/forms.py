@@ -1,6 +1,7 @@
 """What an artist types in the studio. What a model takes is the rules' to say; here only the shape is checked."""
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
@@ -17,6 +18,8 @@ class StudioForm(forms.Form):
         min_value=0, max_value=SEED_LIMIT - 1, required=False, help_text="Left empty, one is drawn."
     )
     steps = forms.IntegerField(label="Denoising steps", min_value=1, required=False)
+
+    once = forms.UUIDField(widget=forms.HiddenInput, required=False, initial=uuid4)
 
     def __init__(self, *args: Any, models: list[ModelProfile], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,7 +2,9 @@
 
 import secrets
 from typing import TypeVar
+from uuid import UUID, uuid5
 
+from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
@@ -31,9 +33,11 @@ def submit(
     seed: int | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    once: UUID | None = None,
 ) -> Generation:
     """Set the price aside and queue a clip; whatever is left out is the model's default, the seed is drawn.
 
+    With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
     MissingScope, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits; then nothing was charged.
     """
@@ -46,6 +50,10 @@ def submit(
     steps = profile.steps if steps is None else steps
     if not 1 <= steps <= profile.max_steps:
         raise _not_offered(profile, "steps", steps, f"1 to {profile.max_steps}")
+    if once is not None:  # of these words and settings: another prompt from the same page is another generation
+        once = uuid5(once, repr((prompt, profile.slug, seconds, width, height, steps, seed, guidance)))
+        if first := Generation.objects.filter(membership=membership, once=once).first():
+            return first
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
     if not 0 <= seed < SEED_LIMIT:
         raise _not_offered(profile, "seed", seed, f"0 to {SEED_LIMIT - 1}")
@@ -69,9 +77,20 @@ def submit(
         guidance=guidance,
         seed=seed,
         credits=profile.price(seconds),
+        once=once,
     )
+    try:
+        _queue(generation, by)
+    except IntegrityError as error:
+        if "one_press_is_one_generation" in str(error):  # the other press was quicker, at this moment
+            return Generation.objects.get(membership=membership, once=once)
+        raise
+    return generation
+
+
+def _queue(generation: Generation, by: Actor) -> None:
     with atomic():
-        allowances.reserve(membership, generation.credits, subject=generation.pk)
+        allowances.reserve(generation.membership, generation.credits, subject=generation.pk)
         scheduling.join_line(generation)
         generation.save(force_insert=True)
         audit.record(
@@ -79,15 +98,14 @@ def submit(
             by=by,
             subject=generation,
             facts={
-                "model": profile.slug,
+                "model": generation.model.slug,
                 "credits": generation.credits,
-                "seconds": seconds,
+                "seconds": generation.seconds,
                 "size": generation.size,
             },
-            detail={"prompt": prompt, "seed": seed},
+            detail={"prompt": generation.prompt, "seed": generation.seed},
         )
         on_commit(lambda: tasks.ring(generation.pool), robust=True)
-    return generation
 
 
 def cancel(generation: Generation, *, by: Actor) -> None:

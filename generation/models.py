@@ -121,6 +121,8 @@ class Generation(Living):
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 
+    once = models.UUIDField("what one press of a button asked for", null=True)
+
     objects = GenerationQuerySet.as_manager()
 
     class Meta:
@@ -130,6 +132,7 @@ class Generation(Living):
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["membership", "once"], name="one_press_is_one_generation"),
             models.CheckConstraint(condition=Q(seed__gte=0, seed__lt=2**32), name="seed_is_32_bits"),
             models.CheckConstraint(condition=Q(step__lte=F("steps")), name="no_step_after_the_last"),
             models.CheckConstraint(
