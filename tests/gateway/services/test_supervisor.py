@@ -121,7 +121,8 @@ def test_the_guard_is_replaced_when_it_is_killed(standing: Standing) -> None:
 
 def test_nothing_lingers_when_the_supervisor_is_killed(standing: Standing) -> None:
     little.app.conf.broker_url = f"redis+socket://{standing.places.valkey_socket}"
-    little.sleep.delay(300)  # busy, as with a clip
+    with little.app.connection_for_write() as broker:
+        little.sleep.apply_async((300,), connection=broker)  # busy, as with a clip
     family = standing.family()
     time.sleep(0.5)
     standing.process.send_signal(signal.SIGKILL)
