@@ -55,6 +55,7 @@ fmt: setup  ## format code and templates
 
 bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.sketch
 
 soak: setup  ## the longer tests
 	$(BIN)/python -m pytest -m soak

@@ -25,10 +25,21 @@ class Refused(Exception):
         text = " ".join((type(self).__doc__ or "").split())
         return text.format(**self.facts)
 
+    @classmethod
+    def word(cls) -> str:
+        """The code of this kind of refusal, such as `not_enough_credits`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
     @property
     def code(self) -> str:
-        """What the client switches on, such as `not_enough_credits`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        """What the client switches on."""
+        return self.word()
+
+
+def every(base: type[Refused] = Refused) -> list[type[Refused]]:
+    """Every kind of "no" that has been imported, by status and code."""
+    kinds = [kind for sub in base.__subclasses__() for kind in (sub, *every(sub))]
+    return sorted(kinds, key=lambda kind: (kind.status, kind.word()))
 
 
 class NotFound(Refused):
@@ -47,6 +58,12 @@ class BadToken(Refused):
     """This token is unknown, has ended or was revoked."""
 
     status = 401
+
+
+class TooManyTries(Refused):
+    """That was tried too often in a short time. Nothing was changed; try again in five minutes."""
+
+    status = 429
 
 
 class MissingScope(Refused):

@@ -99,6 +99,7 @@ INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
 
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path
 MODELS_DIR = Path(env("MODELS_DIR", str(PLACES.models)))
+SHIPPED_MODELS_DIR = BASE_DIR / "generation" / "weights"  # a folder for each model that comes with the code
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

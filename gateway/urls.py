@@ -8,11 +8,13 @@ from gateway import converters, views
 register_converter(converters.Hex, "hex")
 
 handler404 = "gateway.views.not_found"
+handler429 = "gateway.views.too_many"  # asked for by allauth
 
 urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("terms", views.terms_page),
+    path("docs/refusals", views.refusals_page),
     path("home", views.home),
     path("invitations/<str:secret>", views.invitation),
     path("sign-in/<str:secret>", views.sign_in_link),

@@ -62,6 +62,20 @@ def _ask_broker() -> None:
         broker.default_channel.client.ping()
 
 
+@require_safe
+def refusals_page(request: HttpRequest) -> HttpResponse:
+    """Every "no" with its code, where a REST answer's `type` points to."""
+    rows = [(kind.word(), kind.status, " ".join((kind.__doc__ or "").split())) for kind in refusals.every()]
+    return render(request, "gateway/refusals.html", {"rows": rows})
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What allauth answers when somebody tries passwords, or has letters sent, too often."""
+    response = refuse(request, refusals.TooManyTries())
+    response["Retry-After"] = "300"
+    return response
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """An address that is none: a page for people, JSON for clients."""
     if request.path.startswith("/v1"):

@@ -11,7 +11,7 @@ from django.db.transaction import atomic, on_commit
 from gateway import allowances, audit, refusals, states
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import scheduling, tasks
+from generation import engines, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
@@ -77,6 +77,7 @@ def submit(
         guidance=guidance,
         seed=seed,
         credits=profile.price(seconds),
+        notes=engines.unknown(profile.strange(prompt)),
         once=once,
     )
     try:

@@ -1,12 +1,33 @@
 """The catalogue, the request and its run, the file that it made."""
 
+import re
+import unicodedata
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
 from gateway.actors import Actor
 from gateway.models import Membership, Token
 from gateway.models.base import Living, Row, states
+
+
+def pieces(text: str) -> list[str]:
+    """A text's words of letters and digits and its signs, one each: as Sketch's tokenizer cuts a prompt."""
+    return re.findall(r"[^\W_]+|[^\w\s]|_", text)
+
+
+def words_by_kind(value: object) -> None:
+    """Refuse a vocabulary of another shape than [{"kind": "colour", "words": ["red", "blue"]}]."""
+    kinds = value if isinstance(value, list) else [None]
+    for kind in kinds:
+        words = kind.get("words") if isinstance(kind, dict) else None
+        named = isinstance(kind, dict) and isinstance(kind.get("kind"), str)
+        if not (named and isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise ValidationError(
+                'Write it as a list of kinds, each with its words: [{"kind": "colour", "words": ["red", "blue"]}].'
+            )
 
 
 class ModelProfile(Row):
@@ -37,6 +58,12 @@ class ModelProfile(Row):
     training_data = models.TextField("where its training data came from, as its makers state it")
     note = models.CharField("what an artist should know before using it", max_length=300, blank=True)
     examples = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    vocabulary = models.JSONField(
+        "the words that it knows, by kind; empty for a model that reads any",
+        default=list,
+        blank=True,
+        validators=[words_by_kind],
+    )
     enabled = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField("place in the list; the first enabled one is the default", default=100)
 
@@ -52,6 +79,14 @@ class ModelProfile(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    def strange(self, prompt: str) -> list[str]:
+        """The words and signs of a prompt that this model never learned, each once, as they were written."""
+        if not self.vocabulary:
+            return []
+        known = {word for kind in self.vocabulary for phrase in kind["words"] for word in phrase.split()}
+        found = dict.fromkeys(pieces(prompt))
+        return [word for word in found if not known.issuperset(pieces(unicodedata.normalize("NFKC", word).lower()))]
 
     def price(self, seconds: int) -> int:
         """Credits for a clip of so many seconds."""
@@ -120,6 +155,7 @@ class Generation(Living):
     ended_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
+    notes = ArrayField(models.TextField(), verbose_name="what its artist should know", default=list, blank=True)
 
     once = models.UUIDField("what one press of a button asked for", null=True)
 

@@ -143,7 +143,7 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
         engines.Model(
             slug=profile.slug,
             pipeline=profile.pipeline,
-            path=str(settings.MODELS_DIR / profile.source),
+            path=str(_folder(profile)),
             revision=profile.revision or None,
             dtype=profile.dtype,
         ),
@@ -166,12 +166,20 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
             outputs += media.keep(generation, _encode(clip, generation, Path(folder)))
         if lease.lost.is_set():
             raise Lost
-        _finish(generation, lease, outputs, by)
+        # What was said when it was asked for, and what came up in drawing it, each once.
+        notes = list(dict.fromkeys([*generation.notes, *clip.notes]))
+        _finish(generation, lease, outputs, notes, by)
     except (OperationalError, InterfaceError):
         raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException:
         media.discard(outputs)
         raise
+
+
+def _folder(profile: ModelProfile) -> Path:
+    """Where a model's files lie: those that ship come with the code, all others are below MODELS_DIR."""
+    shipped = Path(settings.SHIPPED_MODELS_DIR, profile.source)
+    return shipped if shipped.is_dir() else Path(settings.MODELS_DIR, profile.source)
 
 
 def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[str, Any]:
@@ -180,13 +188,13 @@ def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[st
     return encode(clip, folder, display=(generation.width, generation.height))
 
 
-def _finish(generation: Generation, lease: _Lease, outputs: list[Output], by: Actor) -> None:
+def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes: list[str], by: Actor) -> None:
     """One transaction: the state, the files' rows, the charge. Tried again while the database is away."""
     fence = generation.fence
     while True:
         try:
             with atomic():
-                _move(generation, "completed", by, Q(fence=fence), step=generation.steps)
+                _move(generation, "completed", by, Q(fence=fence), step=generation.steps, notes=notes)
                 Output.objects.bulk_create(outputs)
                 allowances.settle(generation.pk)
             return

@@ -1,4 +1,5 @@
-// The studio's form: what the chosen model offers, what it costs, how many words it reads, examples that fill the box.
+// The studio's form: what the chosen model offers, what it costs, how many words it reads and which of them it does not
+// know, examples that fill the box, words that are put in where the cursor stands.
 
 const form = document.querySelector("[data-studio]");
 
@@ -9,12 +10,33 @@ if (form) {
   const price = form.querySelector("[data-price]");
   const plural = form.querySelector("[data-plural]");
   const wordsLeft = form.querySelector("[data-words-left]");
+  const strange = form.querySelector("[data-strange]");
   const prompt = form.elements.prompt;
   const steps = form.elements.steps;
 
   const offer = (select, values, text) => {
     const kept = values.includes(select.value) ? select.value : values[0];
     select.replaceChildren(...values.map((value) => new Option(text(value), value, false, value === kept)));
+  };
+
+  // As ModelProfile.strange cuts a prompt; the server has the last word.
+  const cut = (text) => text.normalize("NFKC").match(/[\p{L}\p{M}\p{N}]+|[^\s\p{L}\p{M}\p{N}]/gu) ?? [];
+
+  const showStrange = () => {
+    const known = form.querySelectorAll(`[data-of-model="${CSS.escape(model.value)}"] [data-word]`);
+    const words = new Set([...known].flatMap((each) => each.textContent.split(" ")));
+    const found = words.size ? new Set(cut(prompt.value).filter((word) => !words.has(word.toLowerCase()))) : new Set();
+    const said = found.size ? `${model.selectedOptions[0].text} does not know: ${[...found].join(", ")}` : "";
+    if (strange.textContent !== said) strange.textContent = said; // spoken once, not at each key
+  };
+
+  const insert = (word) => {
+    const { selectionStart: from, selectionEnd: to, value } = prompt;
+    const before = from && !/\s$/.test(value.slice(0, from)) ? " " : "";
+    const after = /^\s/.test(value.slice(to)) ? "" : " ";
+    prompt.setRangeText(before + word + after, from, to, "end");
+    prompt.focus();
+    showWords();
   };
 
   const showModel = () => {
@@ -40,6 +62,7 @@ if (form) {
     const limit = Number(chosen().words);
     wordsLeft.textContent = said > limit ? `${said} words; it reads ${limit}. Shorten it a little.` : said ? `${said} of ${limit} words` : "";
     wordsLeft.classList.toggle("over-long", said > limit);
+    showStrange();
   };
 
   const fill = (text) => {
@@ -56,6 +79,13 @@ if (form) {
       fill(example.textContent.trim());
       prompt.focus();
     });
+  }
+
+  for (const word of form.querySelectorAll("[data-word]")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: word.textContent });
+    button.addEventListener("click", () => insert(button.textContent));
+    button.dataset.word = "";
+    word.replaceWith(button);
   }
 
   const asked = new URLSearchParams(location.search).get("prompt");

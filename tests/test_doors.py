@@ -25,6 +25,7 @@ DOORS = {
     "healthz": (200,) * 6,
     "readyz": (503,) * 6,
     "terms": (200,) * 6,
+    "docs/refusals": (200,) * 6,
     "home": (302,) * 6,
     "invitations/<str:secret>": (410,) * 6,
     "sign-in/<str:secret>": (410,) * 6,

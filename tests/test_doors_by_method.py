@@ -60,7 +60,7 @@ ADMINS = ("program/",)
 
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
-    public = door in {"", "healthz", "readyz", "terms", "home"} or door.startswith(
+    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home"} or door.startswith(
         ("works/", "invitations/", "sign-in/")
     )
     if door.startswith("v1/"):

@@ -53,19 +53,14 @@ def test_a_life_is_the_same_in_python_in_the_database_and_on_paper(model):
     assert re.search(rf"\[\*\] --> {first}\n", (ROOT / "docs/states.md").read_text())
 
 
-def kinds(base: type) -> list[type]:
-    return [kind for sub in base.__subclasses__() for kind in (sub, *kinds(sub))]
-
-
 def test_every_refusal_is_one_sentence_and_is_documented():
     for name in ("gateway.api", "generation.videos.views", "gateway.urls"):
         importlib.import_module(name)
     told = (ROOT / "docs/refusals.md").read_text()
-    for kind in kinds(refusals.Refused):
+    for kind in refusals.every():
         sentence = " ".join((kind.__doc__ or "").split())
         assert sentence.endswith(".") or sentence == "{what}", kind
-        code = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-        assert f"| `{code}` | {kind.status} | {sentence} |" in told, code
+        assert f"| `{kind.word()}` | {kind.status} | {sentence} |" in told, kind
 
 
 def test_every_setting_is_documented():

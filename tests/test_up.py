@@ -156,7 +156,7 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
     shots = tmp_path_factory.getbasetemp() / "screenshots"
     shots.mkdir(exist_ok=True)
     for who, paths in {
-        None: ["/", "/terms", "/accounts/login/"],
+        None: ["/", "/terms", "/docs/refusals", "/accounts/login/"],
         "Ines Marchetti": ["/dashboard", "/studio", "/mine", "/access"],
         "Rui Tanaka": ["/review"],
     }.items():

@@ -4,7 +4,7 @@ Nothing here imports torch. An engine's module does, and only `find` imports it,
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -91,6 +91,12 @@ class Unsupported(EngineError):
     code = "unsupported"
 
 
+def unknown(words: Iterable[str]) -> list[str]:
+    """The note about words that a model never learned: none where there are none."""
+    named = ", ".join(words)
+    return [f"This model does not know: {named}."] if named else []
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The sizes and lengths that a pipeline really makes, from its own numbers.
@@ -103,10 +109,15 @@ class Grid:
     frames: int  # a clip has a multiple of this and one more
     tokens: int  # of prompt, the end mark included
     steps: int  # at most
+    only: tuple[int, int] | None = None  # the one width and height of a model that learned its positions
 
     def check(self, request: Request) -> None:
         """Refuse what the pipeline would not make as asked, naming what it would."""
         width, height = request.width, request.height
+        if self.only and (width, height) != self.only:
+            raise Unsupported(
+                f"This model makes clips of {self.only[0]} × {self.only[1]} pixels only, not {width} × {height}."
+            )
         if min(width, height) < 1 or width % self.side or height % self.side:
             fit = f"{self._beside(width)} × {self._beside(height)}"
             raise Unsupported(

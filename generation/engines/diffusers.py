@@ -1,6 +1,7 @@
 """The engine that runs diffusers pipelines in this process, on one GPU or on the CPU.
 
-1. A model is read from a folder by its own pipeline class, if that class is one that we tested.
+1. A model is read from a folder by its own pipeline class, if that class is one that we tested, and if the files
+   are what the folder's list of sums says, where it has one.
 2. A request that is off the pipeline's grid is refused before any work.
 3. Denoise to latents, reporting each step; an exception out of that report ends it, and nothing else.
 4. Decode as a step of its own, so that running out of memory in the decoder does not cost the run.
@@ -37,6 +38,8 @@ from generation.engines import (
     Request,
     Unsupported,
     WrongOutput,
+    sums,
+    unknown,
 )
 
 logger = logging.getLogger(__name__)
@@ -149,6 +152,10 @@ def inspect(model: Model) -> None:
     libraries = {part[0] for name, part in index.items() if isinstance(part, list) and name[0] != "_"}
     if foreign := libraries - {"diffusers", "transformers", None}:
         raise Unsupported(f"{model.slug} wants to bring code of its own ({', '.join(map(str, foreign))}).")
+    folder = Path(model.path)
+    if (folder / sums.SUMS).exists() and (wrong := sums.verify(folder)):
+        logger.error("%s in %s: %s", model.slug, folder, " ".join(wrong))
+        raise ModelMissing(f"The files of the model {model.slug} are not as they were published.")
 
 
 def read(model: Model, device: torch.device) -> Pipeline:
@@ -172,11 +179,16 @@ def grid_of(pipeline: Pipeline) -> Grid:
     asked for: hence the batch in the number of frames.
     """
     vae, transformer = pipeline.vae, pipeline.transformer.config
+    scale = pipeline.vae_scale_factor_spatial
     return Grid(
-        side=pipeline.vae_scale_factor_spatial * transformer.patch_size,
+        side=scale * transformer.patch_size,
         frames=pipeline.vae_scale_factor_temporal * vae.num_latent_frames_batch_size,
         tokens=transformer.max_text_seq_length,
         steps=pipeline.scheduler.config.num_train_timesteps,
+        # CogVideoX-5B-I2V and Sketch: any other size is a ValueError in the middle of the run.
+        only=(transformer.sample_width * scale, transformer.sample_height * scale)
+        if transformer.use_learned_positional_embeddings
+        else None,
     )
 
 
@@ -192,10 +204,8 @@ def unread(pipeline: Pipeline, prompt: str, tokens: int) -> list[str]:
         rest = prompt[spans[kept][0] :].strip()
         notes.append(f"This model reads the first {kept} tokens of a prompt, so it did not read: “{rest}”.")
     pairs = list(zip(read["input_ids"], spans, strict=True))[:kept]
-    unknown = dict.fromkeys(prompt[start:end] for token, (start, end) in pairs if token == tokenizer.unk_token_id)
-    if unknown:
-        notes.append(f"This model does not know: {', '.join(unknown)}.")
-    return notes
+    strange = dict.fromkeys(prompt[start:end] for token, (start, end) in pairs if token == tokenizer.unk_token_id)
+    return notes + unknown(strange)
 
 
 def denoise(pipeline: Pipeline, request: Request, grid: Grid, on_step: OnStep) -> torch.Tensor:

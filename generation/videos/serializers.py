@@ -52,6 +52,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "credits": generation.credits,
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
         "sha256": output.sha256 if output else None,
+        "notes": generation.notes,
         "actions": [] if generation.ended else ["cancel"],
     }
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import pulses
+from gateway import pulses, refusals
 from gateway.models.base import new_id
 from tests import makers
 
@@ -57,6 +57,23 @@ def test_a_refusal_is_one_sentence_in_both_doors(artist, stranger, browser_of, c
     assert body["detail"] == body["error"]["message"] == "There is nothing here, or nothing that you may see."
     assert body["error"]["code"] == "not_found" and body["status"] == 404
     assert body["detail"] in page.content.decode()
+
+
+def test_the_type_of_a_problem_is_an_address_that_explains_it(artist, guest, client_of):
+    body = client_of(artist).get("/v1/videos/video_none").json()
+    _, _, code = body["type"].partition("/docs/refusals#")
+    page = guest.get("/docs/refusals").content.decode()
+    assert f'<dt id="{code}">' in page and body["detail"] in page
+    assert page.count("<dt ") == len(refusals.every())
+
+
+def test_what_is_tried_too_often_is_refused_in_our_own_words(guest):
+    """Letters to reset a password, asked for by one address faster than allauth allows."""
+    answers = [guest.post("/accounts/password/reset/", {"email": "nobody@example.org"}) for _ in range(21)]
+    last = answers[-1]
+    assert (answers[0].status_code, last.status_code) == (302, 429)
+    assert last["Retry-After"] == "300"
+    assert "try again in five minutes" in last.content.decode()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

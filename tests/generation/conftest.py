@@ -1,26 +1,17 @@
-"""The real engine on the real small model, built once."""
+"""The real engine on the small model that ships."""
 
 import pytest
 
 from generation import engines
 from generation.models import ModelProfile
-from generation.sketch.build import build
 from generation.worker import look
 from tests import makers
 from tests.generation.watched import Watched
 
 
-@pytest.fixture(scope="session")
-def models_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    build(folder / "sketch")
-    return folder
-
-
 @pytest.fixture
-def draw(settings, models_dir):
+def draw(settings):
     """Claim the next generation and bring it to its end."""
-    settings.MODELS_DIR = models_dir
     settings.ENGINE_THREADS = 1  # on two busy cores, two threads mostly wait for each other
     return lambda: look("default", name="gpu@test")
 

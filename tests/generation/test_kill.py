@@ -30,7 +30,7 @@ Start = Callable[[str], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(transactional_db: None, models_dir: Path, settings: Any) -> Iterator[Start]:
+def start(transactional_db: None, settings: Any) -> Iterator[Start]:
     """Start a GPU worker by name, on the test's database; all are gone at the end."""
     with celery.app.connection_for_write() as broker:
         broker.default_channel.queue_purge(QUEUE)  # bells of other tests
@@ -39,7 +39,6 @@ def start(transactional_db: None, models_dir: Path, settings: Any) -> Iterator[S
     env = {
         **{name: value for name, value in os.environ.items() if name not in {"AS_OWNER", "DATABASE_OWNER_URL"}},
         "DATABASE_URL": url,
-        "MODELS_DIR": str(models_dir),
         "MEDIA_DIR": str(settings.MEDIA_ROOT),
         "ENGINE_THREADS": "1",  # two workers on two cores would otherwise wait for each other's threads
         "LEASE_SECONDS": "2",

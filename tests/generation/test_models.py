@@ -1,8 +1,11 @@
 """Rules behind the tables: a generation goes its way, its file stays, and credits follow its end."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -12,7 +15,7 @@ from gateway.actors import Actor
 from gateway.models import LedgerEntry
 from gateway.models.base import new_id
 from generation import generations
-from generation.models import Generation, Output
+from generation.models import Generation, ModelProfile, Output
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +37,40 @@ def begun(by: Actor, **asked: Any) -> Generation:
     states.move(generation, "in_progress", by=actors.worker("w"), fence=1, lease_until=Now(), started_at=Now())
     commit()
     return generation
+
+
+# ---------------------------------------------------------------- what a model knows
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"red": 1}, ["red"], [{"kind": "colour"}], [{"kind": "colour", "words": [1]}], "red"]
+)
+def test_a_vocabulary_of_another_shape_is_refused_where_an_admin_types_it(wrong: Any):
+    profile = makers.sketch()
+    profile.vocabulary = wrong
+    with pytest.raises(ValidationError, match="a list of kinds, each with its words"):
+        profile.full_clean()
+
+
+def test_a_model_without_a_vocabulary_knows_every_word():
+    profile = makers.sketch()
+    assert profile.strange("a red Kiln, a kiln and an orange") == ["Kiln", "kiln", "and"]
+    profile.vocabulary = []
+    profile.full_clean()
+    assert profile.strange("a kiln") == []
+
+
+def test_a_gateway_founded_with_the_untrained_model_tells_what_it_draws_with_now():
+    learned = import_module("generation.migrations.0004_sketch_trained").learned
+    profile = makers.sketch()
+    ModelProfile.objects.update(revision="untrained-1", note="It draws noise.", vocabulary=[], credits_per_second=7)
+    learned(apps, None)
+    found = ModelProfile.objects.get()
+    assert (found.revision, found.note, found.vocabulary) == (profile.revision, profile.note, profile.vocabulary)
+    assert found.credits_per_second == 7, "the admin's own"
+    ModelProfile.objects.update(revision="an admin's", note="")
+    learned(apps, None)
+    assert ModelProfile.objects.get().note == ""
 
 
 # ---------------------------------------------------------------- credits follow the end

@@ -25,12 +25,20 @@ def test_a_video_is_asked_for_as_the_sdk_does(artist, client_of, form):
     assert {key: video[key] for key in ("object", "status", "progress", "seconds", "size", "model")} == {
         "object": "video", "status": "queued", "progress": 0, "seconds": "2", "size": "256x256", "model": "sketch",
     }  # fmt: skip
+    assert video["notes"] == []
     assert video["queue"]["position"] == 1 and video["credits"] == 2 and video["actions"] == ["cancel"]
+
+
+def test_unknown_words_are_named_in_the_first_answer(artist, client_of):
+    makers.sketch()
+    video = client_of(artist).post("/v1/videos", {"prompt": "a red cathedral"}, format="json").json()
+    assert video["status"] == "queued"
+    assert video["notes"] == ["This model does not know: cathedral."]
 
 
 REFUSED = [
     ({"prompt": " "}, 400, "prompt_missing", "the prompt is empty"),
-    ({"prompt": "word " * 31}, 400, "prompt_too_long", "has 31 words"),
+    ({"prompt": "word " * 31}, 400, "prompt_too_long", "has 31 words; Sketch reads 22"),
     ({"prompt": "x", "model": "sora-9"}, 400, "unknown_model", "There are: sketch"),
     ({"prompt": "x", "seconds": 9}, 400, "not_offered", "It offers: 2, 1"),
     ({"prompt": "x", "size": "99x99"}, 400, "not_offered", "It offers: 256x256"),

@@ -35,6 +35,20 @@ def test_a_prompt_is_queued_and_the_page_shows_it(studio: Client, artist: Actor)
     assert generation.pk.hex in page
 
 
+def test_the_studio_offers_the_words_that_the_model_knows(studio: Client):
+    page = studio.get("/studio").content.decode()
+    for word in ("purple", "triangle", "shrinking", "to the left", "background"):
+        assert f">{word}</span>" in page
+
+
+def test_a_word_that_the_model_does_not_know_is_accepted_and_named(studio: Client):
+    assert studio.post("/studio", {**ASKED, "prompt": "A red kiln, glowing"}).status_code == 302
+    generation = Generation.objects.get()
+    for path in ("/studio", "/studio/live", f"/mine/{generation.pk.hex}"):
+        assert "This model does not know: kiln, glowing." in studio.get(path).content.decode()
+    assert "does not know" not in studio.get("/mine").content.decode()
+
+
 def test_what_is_typed_is_text_and_never_markup(studio: Client):
     studio.post("/studio", {**ASKED, "prompt": "<script>alert(1)</script>"})
     for path in ("/studio", "/studio/live", "/dashboard", "/mine"):
@@ -44,7 +58,7 @@ def test_what_is_typed_is_text_and_never_markup(studio: Client):
 @pytest.mark.parametrize(
     ("changed", "status", "sentence"),
     [
-        ({"prompt": "word " * 31}, 400, "The prompt has 31 words; Sketch reads 30."),
+        ({"prompt": "word " * 23}, 400, "The prompt has 23 words; Sketch reads 22."),
         ({"steps": "51"}, 400, "Sketch does not offer steps “51”. It offers: 1 to 50."),
         ({"prompt": ""}, 422, "This field is required."),
         ({"seconds": "9"}, 422, "Select a valid choice. 9 is not one of the available choices."),

@@ -50,6 +50,17 @@ def test_a_prompt_becomes_an_mp4_and_is_charged_once(transactional_db, artist, d
     assert (allowance.held, allowance.spent) == (0, 1)
 
 
+def test_what_the_engine_noticed_is_kept_beside_what_was_known_before(transactional_db, artist, draw):
+    """Twenty-two words pass, but with their commas they are more signs than the model reads."""
+    generation = makers.queued(artist, "a kiln, " * 11, steps=1)
+    draw()
+    generation.refresh_from_db()
+    assert generation.notes == [
+        "This model does not know: kiln.",
+        "This model reads the first 23 tokens of a prompt, so it did not read: “, a kiln, a kiln, a kiln,”.",
+    ]
+
+
 def test_the_same_seed_draws_the_same_clip(transactional_db, artist, draw):
     for seed in (5, 5, 6):
         makers.queued(artist, seconds=1, steps=2, seed=seed)
@@ -59,7 +70,7 @@ def test_the_same_seed_draws_the_same_clip(transactional_db, artist, draw):
 
 
 def test_a_failure_says_why_and_gives_the_credits_back(artist, draw, settings, tmp_path):
-    settings.MODELS_DIR = tmp_path
+    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     generation = makers.queued(artist)
     draw()
     generation.refresh_from_db()

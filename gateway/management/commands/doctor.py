@@ -176,15 +176,11 @@ def storage() -> Iterator[Finding]:
 
 def model_files() -> Iterator[Finding]:
     """The models that lie here, and whether they are what they were."""
-    found = sorted(index.parent for index in Path(settings.MODELS_DIR).glob("*/model_index.json"))
+    places = (settings.SHIPPED_MODELS_DIR, settings.MODELS_DIR)
+    found = [index.parent for place in places for index in sorted(Path(place).glob("*/model_index.json"))]
     if not found:
-        # Only the machines of the workers need them.
-        level: Literal["warn", "FAIL"] = "FAIL" if settings.EMBEDDED else "warn"
-        yield Finding(
-            level,
-            "models",
-            f"none in {settings.MODELS_DIR}. Make the one that ships: manage.py sketch ensure",
-        )
+        advice = f"Check {places[0]} out of the sources again."
+        yield Finding("FAIL", "models", f"none, not even the one that ships. {advice}")
     for folder in found:
         if not (folder / SUMS).exists():
             yield Finding("ok", "models", f"{folder.name} (without {SUMS}: not compared)")

@@ -132,7 +132,6 @@ class Start:
             self._services(supervisor)
             self._migrate(supervisor)
             self._collect_static(supervisor)
-            self._model_files(supervisor)
             self._programs(supervisor)
             self._seed(supervisor)
             self._show()
@@ -178,12 +177,6 @@ class Start:
         with self.screen.step("static files"):
             self._manage(supervisor, "collectstatic", "collectstatic", "--noinput", "--clear", "--verbosity", "0")
             path.write_text(fingerprint)
-
-    def _model_files(self, supervisor: Supervisor) -> None:
-        if programs.GPU in self.without or (settings.MODELS_DIR / "sketch" / "model_index.json").exists():
-            return
-        with self.screen.step("model files"):
-            self._manage(supervisor, "sketch ensure", "sketch", "ensure")
 
     def _programs(self, supervisor: Supervisor) -> None:
         children = {

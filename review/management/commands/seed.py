@@ -27,12 +27,18 @@ CAST = (
 
 WORKS = (
     # artist, prompt, seed, title, where it shall stand
-    ("ines@example.org", "a pale sun over a grey field", 7, "Harbour, before anyone", "published"),
-    ("tomas@example.org", "two white circles over a blue field", 11, "Two suns", "published"),
-    ("ines@example.org", "a red circle growing over a white field", 13, "Plum hour", "published"),
+    (
+        "ines@example.org",
+        "a small yellow circle drifting up over an orange field",
+        7,
+        "Harbour, before anyone",
+        "published",
+    ),
+    ("tomas@example.org", "a large white ring over a blue field", 11, "Moon, held still", "published"),
+    ("ines@example.org", "a purple circle growing over a white field", 13, "Plum hour", "published"),
     ("ines@example.org", "a blue ring drifting left over a black field", 17, "Low tide, twice", "approved"),
-    ("tomas@example.org", "a yellow square drifting up over a purple field", 19, "Kiln", "changes_requested"),
-    ("tomas@example.org", "a white square blinking over a black field", 23, "Strobe study", "rejected"),
+    ("tomas@example.org", "an orange square drifting up over a black field", 19, "Kiln", "changes_requested"),
+    ("tomas@example.org", "a large white square growing over a black field", 23, "Strobe study", "rejected"),
     (
         "ines@example.org",
         "a green triangle drifting right over an orange field",
@@ -120,7 +126,7 @@ def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, g
     else:
         reasons = decisions.Reasons(
             clauses=[Clause.objects.get(number=4, retired_at__isnull=True).pk],
-            facts="The shape blinks hard against the field. Please soften it a little, or slow it down.",
+            facts="Where the loop begins again the shape jumps, and the light with it. Please let it end where it begins.",
             from_seconds=0.5,
             to_seconds=1.5,
         )

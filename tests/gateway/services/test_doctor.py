@@ -25,7 +25,7 @@ def as_application(db: None) -> Iterator[None]:
 
 @pytest.fixture
 def model(settings: Any, tmp_path: Path) -> Path:
-    settings.MODELS_DIR = tmp_path
+    settings.SHIPPED_MODELS_DIR, settings.MODELS_DIR = tmp_path, tmp_path / "others"
     folder = tmp_path / "sketch"
     folder.mkdir()
     (folder / "model_index.json").write_text("{}")
@@ -41,12 +41,11 @@ def test_model_files_are_compared_with_what_was_published(model: Path) -> None:
     assert "model_index.json" in text
 
 
-def test_missing_model_files_come_with_the_way_to_make_them(settings: Any, tmp_path: Path) -> None:
-    settings.MODELS_DIR = tmp_path
-    settings.EMBEDDED = True
+def test_missing_model_files_come_with_the_way_to_get_them(settings: Any, tmp_path: Path) -> None:
+    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     ((level, text),) = found(doctor.model_files)
     assert level == "FAIL"
-    assert "manage.py sketch ensure" in text
+    assert "out of the sources again" in text
 
 
 def test_a_store_that_cannot_be_written_fails(settings: Any, tmp_path: Path) -> None:

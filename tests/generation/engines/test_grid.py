@@ -40,6 +40,13 @@ def test_a_request_off_the_grid_is_told_what_fits(change: dict[str, Any], senten
     assert sentence in str(refusal.value)
 
 
+def test_a_model_with_learned_positions_makes_one_size() -> None:
+    grid = replace(GRID, only=(720, 480))
+    grid.check(REQUEST)
+    with pytest.raises(Unsupported, match="720 × 480 pixels only, not 480 × 720"):
+        grid.check(replace(REQUEST, width=480, height=720))
+
+
 def test_only_listed_engines_are_found() -> None:
     with pytest.raises(Unsupported, match=r"no engine called os\.system; there is diffusers"):
         engines.find("os.system")
