@@ -114,10 +114,8 @@ def transformer() -> Any:
 def rotary(frames: int) -> tuple[Tensor, Tensor]:
     """What the pipeline hands to the transformer for so many frames of latents: cosines and sines."""
     side = SIZE // 8  # four by the autoencoder, two by the patches
-    found: tuple[Tensor, Tensor] = get_3d_rotary_pos_embed(
-        HEAD_WIDTH, ((0, 0), (side, side)), (side, side), temporal_size=frames
-    )
-    return found
+    found: Any = get_3d_rotary_pos_embed(HEAD_WIDTH, ((0, 0), (side, side)), (side, side), temporal_size=frames)
+    return found[0], found[1]
 
 
 def scheduler() -> CogVideoXDDIMScheduler:

@@ -126,7 +126,7 @@ def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, g
     else:
         reasons = decisions.Reasons(
             clauses=[Clause.objects.get(number=4, retired_at__isnull=True).pk],
-            facts="Where the loop begins again the shape jumps, and the light with it. Please let it end where it begins.",
+            facts="Where the loop begins again the light jumps with the shape. Please let it end where it begins.",
             from_seconds=0.5,
             to_seconds=1.5,
         )
