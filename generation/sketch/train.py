@@ -68,14 +68,17 @@ class Stage:
     def file(self) -> Path:
         return self.folder / f"{self.name}.pt"
 
-    def resume(self) -> bool:
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one. Raises ValueError where it is of a model of other sizes."""
         if not self.file.exists():
-            return False
+            return
         kept = torch.load(self.file, map_location="cpu", weights_only=True)
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(kept[name])
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"{self.file} was kept for a model of other sizes. Name another folder.") from error
         self.step = kept["step"]
-        for name, part in self.parts.items():
-            part.load_state_dict(kept[name])
-        return True
 
     def keep(self) -> None:
         """Write beside, then rename: an interrupted write leaves the earlier checkpoint."""
@@ -442,7 +445,7 @@ def train(  # noqa: PLR0917
     """All stages, each from where it stands in `work`; then the model's folder in `out`.
 
     `device` is "cpu" or "cuda", the GPU where there is one if left out; `start` an autoencoder to go on from. Raises
-    FileExistsError when `out` is there, and RuntimeError when `work` holds checkpoints of a model of other sizes.
+    FileExistsError when `out` is there, and ValueError when `work` holds checkpoints of a model of other sizes.
     """
     on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     work.mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,8 @@ class Command(BaseCommand):
         recipe = import_string("generation.sketch.train.Recipe")(**{k: v for k, v in wanted.items() if v is not None})
         try:
             import_string("generation.sketch.train.train")(work, out, recipe, device, self.say, options["vae"])
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. The same command goes on from {work}.") from None
         self.say(f"Sketch is in {out}, revision {sums.revision(out)[:12]}.")

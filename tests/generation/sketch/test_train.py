@@ -104,6 +104,14 @@ def test_a_model_is_never_written_over(model: Path, tmp_path: Path) -> None:
     assert sums.verify(model) == []
 
 
+def test_checkpoints_of_another_model_are_named(model: Path, tmp_path: Path) -> None:
+    kept = torch.load(model.parent / "work" / "vae.pt", weights_only=True)
+    kept["model"].popitem()
+    torch.save(kept, tmp_path / "vae.pt")
+    with pytest.raises(CommandError, match=r"vae\.pt was kept for a model of other sizes"):
+        call_command("sketch", "train", str(tmp_path), str(tmp_path / "out"), "--device", "cpu")
+
+
 def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
     rates = [train.settle(step, 1000, warm=100, stay=0.65) for step in range(1001)]
     assert rates[0] == 0.01 and rates[99] == rates[649] == 1.0 and rates[1000] == 0
