@@ -21,13 +21,12 @@ from transformers.utils import logging as transformers_logging
 
 from generation.engines import sums
 from generation.sketch import captions
+from generation.sketch.clips import FRAMES, SIZE
 
 TEXT_TOKENS = 24
 TEXT_WIDTH = 128
 HEAD_WIDTH = 32
 LATENT_CHANNELS = 8
-SIZE = 64
-FRAMES = 17
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 
 

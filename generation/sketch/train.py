@@ -281,7 +281,7 @@ def latents(  # noqa: PLR0917
     file = folder / f"{name}.pt"
     if file.exists():
         kept = torch.load(file, map_location="cpu", weights_only=True)
-        if len(kept["which"]) == count:
+        if (len(kept["which"]), kept["scale"]) == (count, vae.config.scaling_factor):  # of this very autoencoder
             return kept["latents"], [among[index] for index in kept["which"]]
     rng = np.random.default_rng([SEED, *name.encode()])
     which = [int(index) for index in rng.integers(len(among), size=count)]
@@ -291,7 +291,7 @@ def latents(  # noqa: PLR0917
         made.append((encode(vae, pictures, device) * vae.config.scaling_factor).permute(0, 2, 1, 3, 4).half().cpu())
         if first % (64 * size) == 0:
             say(f"{name:<12}{first:>6} of {count} drawn and encoded")
-    torch.save({"latents": torch.cat(made), "which": which}, file)
+    torch.save({"latents": torch.cat(made), "which": which, "scale": vae.config.scaling_factor}, file)
     return torch.cat(made), [among[index] for index in which]
 
 
