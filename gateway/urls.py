@@ -3,26 +3,27 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from gateway import converters, views
+from gateway import converters
+from gateway.views import coming_in, general, invitations, tokens
 
 register_converter(converters.Hex, "hex")
 
-handler404 = "gateway.views.not_found"
-handler429 = "gateway.views.too_many"  # asked for by allauth
+handler404 = "gateway.views.general.not_found"
+handler429 = "gateway.views.general.too_many"  # asked for by allauth
 
 urlpatterns = [
-    path("healthz", views.healthz),
-    path("readyz", views.readyz),
-    path("terms", views.terms_page),
-    path("docs/refusals", views.refusals_page),
-    path("home", views.home),
-    path("invitations/<str:secret>", views.invitation),
-    path("sign-in/<str:secret>", views.sign_in_link),
-    path("access", views.keys_page),
-    path("access/tokens", views.issue_token),
-    path("access/tokens/<hex:token>/revoke", views.revoke_token),
-    path("program/invitations", views.invitations),
-    path("program/invitations/<hex:invitation>/revoke", views.revoke_invitation),
+    path("healthz", general.healthz),
+    path("readyz", general.readyz),
+    path("terms", general.terms_page),
+    path("docs/refusals", general.refusals_page),
+    path("home", general.home),
+    path("invitations/<str:secret>", coming_in.invitation),
+    path("sign-in/<str:secret>", coming_in.sign_in_link),
+    path("access", tokens.keys_page),
+    path("access/tokens", tokens.issue_token),
+    path("access/tokens/<hex:token>/revoke", tokens.revoke_token),
+    path("program/invitations", invitations.invitations),
+    path("program/invitations/<hex:invitation>/revoke", invitations.revoke_invitation),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("", include("generation.urls")),

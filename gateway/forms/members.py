@@ -1,18 +1,11 @@
-"""What people type at the ground floor."""
+"""Inviting somebody, and coming in."""
 
 from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
 
-from gateway.models import Cohort, Token
-
-SCOPE_LABELS = {
-    "generate": "Generate and watch clips",
-    "submit": "Submit works for approval and withdraw them",
-    "publish": "Sign approved works and publish them",
-    "review": "Review other artists' submissions",
-}
+from gateway.models import Cohort
 
 
 class InvitationForm(forms.Form):
@@ -44,22 +37,3 @@ class AdmissionForm(forms.Form):
         password: str = self.cleaned_data["password"]
         password_validation.validate_password(password)
         return password
-
-
-class TokenForm(forms.Form):
-    label = forms.CharField(label="What is it for?", max_length=80)
-    scopes = forms.MultipleChoiceField(label="What may it do?", widget=forms.CheckboxSelectMultiple)
-    days = forms.TypedChoiceField(
-        label="How long?",
-        choices=[(7, "A week"), (90, "Three months"), (365, "A year")],
-        coerce=int,
-        initial=90,
-    )
-
-    def __init__(self, *args: Any, reviewer: bool, member: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        offered = [scope for scope in Token.SCOPES if (reviewer if scope == "review" else member)]
-        field = self.fields["scopes"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(scope, SCOPE_LABELS[scope]) for scope in offered]
-        field.initial = offered

@@ -1,0 +1,1 @@
+"""What people type at the ground floor, a file for each concern."""
