@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
-from gateway import audit, keys, refusals
+from gateway import addresses, audit, keys, refusals
 from gateway.access import actor_of
 from gateway.actors import NOBODY
 from gateway.models.base import new_id
@@ -134,6 +134,6 @@ def problem(refusal: refusals.Refused, status: int | None = None) -> dict[str, o
 def _detail(request: HttpRequest) -> dict[str, object]:
     return {
         "path": keys.redacted(request.path),
-        "address": request.META.get("REMOTE_ADDR", ""),
+        "address": addresses.of(request),
         "agent": request.META.get("HTTP_USER_AGENT", "")[:300],
     }
