@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from gateway import actors
+from gateway import actors, keys
+from gateway import brakes as gateway_brakes
 from gateway.actors import Actor
 
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
@@ -19,7 +20,11 @@ def actor_of(request: HttpRequest) -> Actor:
     found: Actor | None = getattr(request, "actor", None)
     if found is None:
         user = getattr(request, "user", None)
-        found = actors.person(user) if user is not None and user.is_authenticated else actors.NOBODY  # type: ignore[arg-type]
+        if user is not None and user.is_authenticated:
+            key = request.session.session_key
+            found = actors.person(user, keys.alias(key) if key else None)  # type: ignore[arg-type]
+        else:
+            found = actors.NOBODY
         request.actor = found  # type: ignore[attr-defined]
     return found
 
@@ -39,6 +44,14 @@ def admins(view: View) -> View:
     return _guarded(view, Actor.must_be_admin)
 
 
+def must_be_open(request: HttpRequest, actor: Actor) -> None:
+    """Raises Braked when a brake shuts the door before `actor`; the others are kept for the page to tell of."""
+    brakes = gateway_brakes.shut_for(actor) if actor.user else []
+    request.brakes = brakes  # type: ignore[attr-defined]
+    if brakes and brakes[0].shuts:
+        raise gateway_brakes.why(brakes[0])
+
+
 def _guarded(view: View, check: Callable[[Actor], Any]) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -46,6 +59,7 @@ def _guarded(view: View, check: Callable[[Actor], Any]) -> View:
         if actor.user is None:
             from_here = request.get_full_path() if request.method == "GET" else "/home"
             return redirect("/accounts/login/?" + urlencode({"next": from_here}, safe="/"))
+        must_be_open(request, actor)
         check(actor)
         return view(request, actor, *args, **kwargs)
 

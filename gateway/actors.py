@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+from uuid import UUID
 
 from gateway import refusals
 from gateway.models import Membership, Token, User
@@ -21,6 +22,7 @@ class Actor:
     user: User | None = None
     token: Token | None = None
     name: str = ""  # of a worker
+    session: UUID | None = None  # which browser session of theirs, see gateway.keys.alias
 
     @property
     def is_reviewer(self) -> bool:
@@ -67,9 +69,9 @@ NOBODY = Actor("nobody")
 SYSTEM = Actor("system")
 
 
-def person(user: User) -> Actor:
+def person(user: User, session: UUID | None = None) -> Actor:
     """Somebody who is signed in."""
-    return Actor("person", user=user)
+    return Actor("person", user=user, session=session)
 
 
 def worker(name: str) -> Actor:

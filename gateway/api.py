@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gateway import refusals
-from gateway.access import actor_of
+from gateway.access import actor_of, must_be_open
 from gateway.actors import Actor
 from gateway.middleware import problem
 
@@ -28,6 +28,11 @@ class Resource(APIView):
     @property
     def actor(self) -> Actor:
         return actor_of(self.request._request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.actor.session is not None:  # a token's brakes were asked for with the token
+            must_be_open(request._request, self.actor)
 
 
 def error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:

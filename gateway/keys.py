@@ -5,10 +5,14 @@ stands before. A mistyped or made-up one is turned away before the database is a
 """
 
 import hashlib
+import hmac
 import re
 import secrets
 import string
 import zlib
+from uuid import UUID
+
+from django.conf import settings
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SHAPE = re.compile(r"(bat_[a-z]+_)([0-9A-Za-z]{30})([0-9A-Za-z]{6})")
@@ -38,6 +42,11 @@ def redacted(text: str) -> str:
 def digest(secret: str) -> bytes:
     """What is stored."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def alias(session_key: str) -> UUID:
+    """A browser session's name in rows and logs: whoever reads it there can't use it as a cookie."""
+    return UUID(bytes=hmac.digest(settings.SECRET_KEY.encode(), session_key.encode(), "sha256")[:16])
 
 
 def _checksum(head: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -11,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 
 from gateway import addresses, audit, keys, refusals
-from gateway.access import actor_of
+from gateway.access import actor_of, must_be_open
 from gateway.actors import NOBODY
 from gateway.models.base import new_id
 
@@ -87,6 +88,15 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *args: Any) -> HttpResponse | None:
+        """allauth's pages wear no guard of ours, so a braked session is stopped here; signing out it may."""
+        if request.path.startswith("/accounts/") and request.path != "/accounts/logout/":
+            try:
+                must_be_open(request, actor_of(request))
+            except refusals.Refused as refusal:
+                return refuse(request, refusal)
+        return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return refuse(request, exception) if isinstance(exception, refusals.Refused) else None

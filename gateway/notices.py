@@ -1,6 +1,7 @@
 """What people are told: a row now, a mail as soon as the chores worker comes by. A mail that fails is tried again."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -19,6 +20,18 @@ ATTEMPTS = 8
 def tell(user: User, subject: str, body: str, *, path: str = "") -> Notice:
     """Tell a person, in the application and by mail; `path` is where to go about it."""
     return Notice.objects.create(user=user, email=user.email, subject=subject, body=body, path=path)
+
+
+def tell_all(users: Iterable[User], subject: str, body: str, *, path: str = "") -> None:
+    """Tell many people the same, in one statement."""
+    Notice.objects.bulk_create(
+        [
+            Notice(user=user, email=user.email, subject=subject[:200], body=body, path=path)
+            for user in users
+            if user.is_active
+        ],
+        batch_size=1000,
+    )
 
 
 def write_to(email: str, subject: str, body: str, *, path: str = "") -> Notice:

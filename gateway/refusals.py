@@ -86,6 +86,32 @@ class Suspended(Refused):
     """Your membership is suspended: you can see, download and withdraw your works, but not make new ones."""
 
 
+class Braked(Refused):
+    """A brake is on {label}{until}. The reason: {reason}."""
+
+
+class BrakeNeedsReason(Refused):
+    """A brake says why: write the reason that those whom it touches will read."""
+
+    status = 400
+
+
+class BrakeEndsInThePast(Refused):
+    """A brake ends in the future, or not by itself."""
+
+    status = 400
+
+
+class NothingToStop(Refused):
+    """There is no {scope} “{which}” here, or there are several. {hint}."""
+
+    status = 404
+
+
+class NotShownNow(Refused):
+    """This work is not shown at the moment."""
+
+
 class WrongState(Refused):
     """This {noun} is {state}, so it can't become {to}."""
 

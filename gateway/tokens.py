@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, keys, refusals
+from gateway import audit, brakes, keys, refusals
 from gateway.actors import Actor
 from gateway.models import Token
 
@@ -17,10 +17,11 @@ KIND = "artist", "service"
 def issue(*, by: Actor, label: str, scopes: list[str], days: int | None = 90) -> tuple[Token, str]:
     """Give `by` a token with `scopes`, for `days` or without an end; return the row and the secret, shown this once.
 
-    Raises SignInFirst for nobody, MissingScope when a token asks for more than it has itself.
+    Raises SignInFirst for nobody, Braked, MissingScope when a token asks for more than it has itself.
     """
     if by.user is None:
         raise refusals.SignInFirst
+    brakes.must_be_free(by)
     for scope in scopes:
         by.must_have(scope)
         if scope == "review":
@@ -41,17 +42,24 @@ def issue(*, by: Actor, label: str, scopes: list[str], days: int | None = 90) ->
 
 
 def find(secret: str) -> Token:
-    """The token in force with this secret. Raises BadToken."""
+    """The token in force with this secret, by one statement. Raises BadToken, Braked when a brake is on it."""
     if not keys.well_formed(secret, *KIND):
         raise refusals.BadToken
     token = (
         Token.objects.live()
         .select_related("user", "membership__cohort")
+        .annotate(
+            brake=brakes.at_the_door(
+                token=OuterRef("pk"), artist=OuterRef("user_id"), cohort=OuterRef("membership__cohort_id")
+            )
+        )
         .filter(digest=keys.digest(secret), user__is_active=True)
         .first()
     )
     if token is None:
         raise refusals.BadToken
+    if token.brake is not None:
+        raise brakes.why(token.brake)
     minute_ago = Now() - timedelta(minutes=1)
     Token.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=minute_ago), pk=token.pk).update(
         last_used_at=Now()

@@ -149,6 +149,7 @@ class Generation(Living):
     state = states("queued", "in_progress", "completed", "failed", "cancelled")
     step = models.PositiveSmallIntegerField("denoising steps done", default=0)
     fence = models.PositiveIntegerField("how often it was begun", default=0)
+    handed_back = models.PositiveSmallIntegerField("how often a brake put it back into the line", default=0)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
     started_at = models.DateTimeField(null=True)

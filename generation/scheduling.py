@@ -6,7 +6,8 @@
    starves another.
 3. Of that member's queue a model that is warm on this worker goes before a cold one, unless something has waited for
    over a minute; then age decides.
-4. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
+4. What a brake is on keeps its place and is passed over.
+5. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
 """
 
 from datetime import timedelta
@@ -31,6 +32,7 @@ update generation_generation g
      cross join lateral (
         select q.id from generation_generation q
          where q.state = 'queued' and q.pool = %(pool)s and q.membership_id = s.membership_id
+           and not braked(q.token_id, null, m.user_id, m.cohort_id, q.model_id)
          order by (q.model_id = any(%(warm)s) or q.created_at < statement_timestamp() - interval '1 minute') desc, q.id
          limit 1
            for update skip locked
@@ -45,15 +47,15 @@ returning g.id
 # The k-th of a member's queue begins when all before it are served: that point of the member's share orders the line.
 LINE = """
 select id, row_number() over (order by begins, id) from (
-    select g.id, s.served + coalesce(
-        sum(g.credits::float / c.weight) over (
-            partition by g.membership_id order by g.id rows between unbounded preceding and 1 preceding
+    select q.id, s.served + coalesce(
+        sum(q.credits::float / c.weight) over (
+            partition by q.membership_id order by q.id rows between unbounded preceding and 1 preceding
         ), 0) as begins
-      from generation_generation g
-      join generation_share s on s.membership_id = g.membership_id and s.pool = g.pool
-      join gateway_membership m on m.id = g.membership_id and m.state = 'active'
+      from generation_generation q
+      join generation_share s on s.membership_id = q.membership_id and s.pool = q.pool
+      join gateway_membership m on m.id = q.membership_id and m.state = 'active'
       join gateway_cohort c on c.id = m.cohort_id
-     where g.state = 'queued' and g.pool = %s
+     where q.state = 'queued' and q.pool = %s and not braked(q.token_id, null, m.user_id, m.cohort_id, q.model_id)
 ) line
 """
 

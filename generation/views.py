@@ -4,12 +4,14 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gateway import access, allowances, refusals
 from gateway.actors import Actor
+from gateway.models import Brake
 from gateway.views import page
 from generation import generations, media, scheduling
 from generation.forms import StudioForm
@@ -93,19 +95,42 @@ def running(actor: Actor) -> list[Any]:
 
 
 def with_places(rows: list[Any]) -> list[Any]:
-    """Give each waiting row its `position` and `eta` in seconds; None for the others."""
+    """Give each waiting row its `position`, its `eta` in seconds and the `brake` that holds it; None for the others."""
+    held = _brakes_on([row for row in rows if row.state == "queued"])
     pools = {row.pool for row in rows if row.state == "queued"}
     lines = {pool: (scheduling.positions(pool), scheduling.pace(pool)) for pool in pools}
     for row in rows:
+        row.brake = held.get(row.pk)
         places, pace = lines[row.pool] if row.state == "queued" else ({}, None)
         row.position = places.get(row.pk)
         row.eta = round(pace.total_seconds() * row.position) if pace and row.position else None
     return rows
 
 
+def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
+    """What holds each of these rows, in one query."""
+    if not rows:
+        return {}
+    touched = {row.pk: _targets(row) for row in rows}
+    wanted = {target for targets in touched.values() for target in targets}
+    found = list(Brake.objects.in_force().filter(Q(scope="all") | Q(target__in=wanted)).order_by("-id"))
+    return {
+        pk: brake
+        for pk, targets in touched.items()
+        for brake in found
+        if brake.scope == "all" or brake.target in targets
+    }
+
+
+def _targets(row: Any) -> set[UUID]:
+    return {row.membership.user_id, row.membership.cohort_id, row.model_id, row.token_id} - {None}
+
+
 def mark(rows: list[Any]) -> str:
     """What a page has seen: the ids, and a digest of all that it shows."""
-    shown = "|".join(f"{row.pk.hex},{row.state},{row.step},{row.position},{row.eta}" for row in rows)
+    shown = "|".join(
+        f"{row.pk.hex},{row.state},{row.step},{row.position},{row.eta},{row.brake and row.brake.pk}" for row in rows
+    )
     return "-".join([hashlib.sha256(shown.encode()).hexdigest()[:12], *(row.pk.hex for row in rows)])
 
 

@@ -15,13 +15,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils.module_loading import import_string
 
-from gateway import actors, allowances, refusals, states
+from gateway import actors, allowances, brakes, refusals, states
 from gateway.actors import Actor
+from gateway.models import Brake
+from gateway.models.brakes import CREDENTIALS
 from generation import engines, media, scheduling
 from generation.models import Generation, ModelProfile, Output
 
@@ -31,6 +33,14 @@ PROGRESS_SECONDS = 0.25  # how often a step is written at most
 
 class Lost(engines.Stopped):
     """The lease ran out, or the artist cancelled: nothing more may be written."""
+
+
+class Braked(engines.Stopped):
+    """A brake was pulled on what is being drawn."""
+
+    def __init__(self, brake: Brake) -> None:
+        super().__init__(str(brake))
+        self.brake = brake
 
 
 def look(pool: str, *, name: str) -> Generation | None:
@@ -46,6 +56,8 @@ def look(pool: str, *, name: str) -> Generation | None:
     try:
         with _lease(generation) as lease:
             _draw(generation, lease, by)
+    except Braked as stopped:
+        _obey(generation, stopped.brake, by)
     except Lost:
         log.info("generation %s was let go: cancelled, or its lease was lost", generation.pk)
     except engines.EngineError as error:
@@ -66,12 +78,14 @@ def look(pool: str, *, name: str) -> Generation | None:
 def sweep() -> set[str]:
     """Return what dead workers held to the queue, or fail it after ATTEMPTS; return the pools where something waits.
 
+    What a braked credential has asked for is cancelled; what waits under any other brake keeps its place.
+
     The lease in `when` is asked again by the UPDATE, so a worker that renews at this moment keeps its row.
     """
     ran_out = Q(lease_until__lt=Now())
     for generation in Generation.objects.filter(ran_out, state="in_progress"):
         try:
-            if generation.fence < settings.ATTEMPTS:
+            if generation.fence - generation.handed_back < settings.ATTEMPTS:
                 states.move(generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker="")
             else:
                 _end(
@@ -84,6 +98,10 @@ def sweep() -> set[str]:
                 )
         except refusals.WrongState:
             continue
+    for generation in Generation.objects.filter(_by_a_braked_credential(), state="queued"):
+        brake = _brake_on(generation)
+        if brake is not None:
+            _obey(generation, brake, actors.SYSTEM)
     return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
 
 
@@ -109,8 +127,19 @@ class _Lease:
             self._ask(lambda: bool(mine.update(step=min(done, self.generation.steps))))
         else:
             self._ask(mine.exists)
+        self.must_go_on()
+
+    def must_go_on(self) -> None:
+        """Raises Lost when the lease is gone, Braked when a brake was pulled meanwhile."""
         if self.lost.is_set():
             raise Lost
+        try:
+            brake = _brake_on(self.generation)
+        except (DatabaseError, InterfaceError):  # asked again at the next step, and the lease has an end
+            connection.close()
+        else:
+            if brake is not None:
+                raise Braked(brake)
 
     def _ask(self, question: Any) -> None:
         """Ask the row. A database that is away for a moment costs nothing while the lease is good."""
@@ -164,8 +193,7 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="clip-") as folder:
             outputs += media.keep(generation, _encode(clip, generation, Path(folder)))
-        if lease.lost.is_set():
-            raise Lost
+        lease.must_go_on()
         # What was said when it was asked for, and what came up in drawing it, each once.
         notes = list(dict.fromkeys([*generation.notes, *clip.notes]))
         _finish(generation, lease, outputs, notes, by)
@@ -208,6 +236,38 @@ def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes:
             log.warning("generation %s could not be finished yet", generation.pk, exc_info=True)
             connection.close()
             time.sleep(0.5)
+
+
+def _brake_on(generation: Generation) -> Brake | None:
+    membership = generation.membership
+    found = Brake.objects.in_force().on(
+        token=generation.token_id,
+        artist=membership.user_id,
+        cohort=membership.cohort_id,
+        model=generation.model_id,
+    )
+    return found.order_by("id").first()
+
+
+def _by_a_braked_credential() -> Exists:
+    """Of a generation (the outer query): whether a brake is on the token that asked for it."""
+    return Exists(Brake.objects.in_force().on(token=OuterRef("token_id")).exclude(scope="all"))
+
+
+def _obey(generation: Generation, brake: Brake, by: Actor) -> None:
+    """Stop it: what a braked credential asked for is cancelled and its credits come back; all else waits in line."""
+    mine = Q(fence=generation.fence)
+    try:
+        if brake.scope in CREDENTIALS:
+            message = f"{brakes.sentence(brake)} Your credits are back."
+            _end(generation, "cancelled", by, when=mine, error_code="braked", error_message=message[:500])
+        else:
+            changes = {"lease_until": None, "step": 0, "worker": "", "handed_back": F("handed_back") + 1}
+            states.move(generation, "queued", by=by, when=mine, facts={"brake": brake.pk}, **changes)
+    except refusals.WrongState:
+        log.info("generation %s had ended before the brake", generation.pk)
+    else:
+        log.info("generation %s was stopped by brake %s", generation.pk, brake.pk)
 
 
 def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:

@@ -339,9 +339,7 @@ class OnePublication(Resource):
     permission_classes = ()
 
     def get(self, request: Request, publication_id: str) -> Response:
-        found = Publication.objects.listed().filter(pk=read_id("publication", publication_id)).first()
-        if found is None:
-            raise refusals.NotFound
+        found = views.ever_public(read_id("publication", publication_id))
         return Response(show_publication(found), status=200 if found.state == "published" else 410)
 
 

@@ -7,7 +7,7 @@ from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from gateway.actors import Actor
-from gateway.models import Membership, User
+from gateway.models import Brake, Membership, User
 from gateway.models.base import Living, Row, states
 from generation.models import Generation, Output
 
@@ -269,8 +269,13 @@ class SignOff(Row):
 
 class PublicationQuerySet(models.QuerySet["Publication"]):
     def public(self) -> "PublicationQuerySet":
-        """What anyone may see."""
-        return self.filter(state="published")
+        """What anyone may see: published, and no brake on it that closes."""
+        shut = Brake.objects.in_force().shutting(
+            artist=models.OuterRef("submission__membership__user_id"),
+            cohort=models.OuterRef("submission__membership__cohort_id"),
+        )
+        on_it = Brake.objects.in_force().filter(scope="publication", target=models.OuterRef("pk"))
+        return self.filter(~models.Exists(shut), ~models.Exists(on_it), state="published")
 
     def feed(self) -> "PublicationQuerySet":
         """What the public lists show: the self-tests' works are never among it."""

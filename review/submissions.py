@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, refusals, states
+from gateway import audit, brakes, refusals, states
 from gateway.actors import Actor
 from gateway.models import Membership
 from generation.models import Generation, Output
@@ -19,7 +19,7 @@ def submit(
 ) -> Submission:
     """Ask whether this work may become public, under this credit and licence; an answer is due in the cohort's hours.
 
-    Raises NotFound for somebody else's, Suspended, MissingScope, NothingToSubmit, AlreadySubmitted.
+    Raises NotFound for somebody else's, Suspended, Braked, MissingScope, NothingToSubmit, AlreadySubmitted.
     """
     membership = _owner(generation.membership, by)
     video = _video(generation)
@@ -108,6 +108,7 @@ def _owner(membership: Membership, by: Actor) -> Membership:
     by.must_have("submit")
     if by.user is None or membership.user_id != by.user.pk:
         raise refusals.NotFound
+    brakes.must_be_free(by)
     return by.must_be_member()
 
 

@@ -148,12 +148,20 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "public/home.html", {"publications": latest})
 
 
-@require_safe
-def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
-    """A published work, or the tombstone that it left."""
+def ever_public(publication: UUID) -> Publication:
+    """A publication, or the tombstone that it left. Raises NotFound, NotShownNow while a brake is on it."""
     found = Publication.objects.listed().filter(pk=publication).first()
     if found is None:
         raise refusals.NotFound
+    if found.state == "published" and not Publication.objects.public().filter(pk=publication).exists():
+        raise refusals.NotShownNow
+    return found
+
+
+@require_safe
+def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
+    """A published work, or the tombstone that it left."""
+    found = ever_public(publication)
     context = {
         "publication": found,
         "revision": found.revision,
@@ -176,10 +184,8 @@ def public_file(request: HttpRequest, publication: UUID, kind: str) -> HttpRespo
 
 
 def open_public(publication: UUID, kind: str) -> media.Opened:
-    """The file of a published work. Raises NotFound, GoneByItsArtist."""
-    found = Publication.objects.listed().filter(pk=publication).first()
-    if found is None:
-        raise refusals.NotFound
+    """The file of a published work. Raises NotFound, NotShownNow, GoneByItsArtist, TakenDown."""
+    found = ever_public(publication)
     if found.state != "published":
         raise refusals.GoneByItsArtist if found.state == "withdrawn" else refusals.TakenDown
     output = found.revision.output.generation.output(kind)

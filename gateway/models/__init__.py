@@ -2,6 +2,7 @@
 
 from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
+from .brakes import Brake
 from .members import Cohort, Invitation, Membership, SignInLink, User
 from .notices import Notice
 from .program import Terms, TermsAcceptance
@@ -10,6 +11,7 @@ from .tokens import Token
 
 __all__ = [
     "Allowance",
+    "Brake",
     "Cohort",
     "Detail",
     "Entry",

@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from gateway import brakes
 from gateway.api import show_id
 from generation.models import Generation
 
@@ -30,8 +31,10 @@ def video(generation: Generation) -> dict[str, Any]:
     if generation.state == "failed":
         error = {"code": generation.error_code, "message": generation.error_message}
     elif generation.state == "cancelled":
-        error = {"code": "cancelled", "message": "It was cancelled; the credits were given back."}
+        code, message = generation.error_code or "cancelled", generation.error_message
+        error = {"code": code, "message": message or "It was cancelled; the credits were given back."}
     place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
+    brake = getattr(generation, "brake", None)
     output = generation.output("video")
     return {
         "id": show_id("video", generation.pk),
@@ -51,6 +54,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "steps": generation.steps,
         "credits": generation.credits,
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
+        "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,
         "notes": generation.notes,
         "actions": [] if generation.ended else ["cancel"],
