@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from gateway.models import (
     Allowance,
+    Brake,
     Cohort,
     Entry,
     Invitation,
@@ -100,6 +101,13 @@ class AllowanceAdmin(ReadOnly):
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnly):
     list_display = ("created_at", "kind", "amount", "allowance_id", "subject")
+
+
+@admin.register(Brake)
+class BrakeAdmin(ReadOnly):
+    list_display = ("created_at", "label", "scope", "source", "closes", "state", "ends_at", "pulled_by")
+    list_select_related = ("pulled_by",)
+    list_filter = ("state", "scope", "source")
 
 
 @admin.register(Notice)

@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
     "mail": {"task": "gateway.mail", "schedule": 5},
     "tidy": {"task": "gateway.tidy", "schedule": 3600},
     "sweep": {"task": "generation.sweep", "schedule": settings.SWEEP_SECONDS},
+    "put_away": {"task": "review.put_away", "schedule": 5},
     "announce": {"task": "review.announce", "schedule": 2},
 }
 app.conf.imports = ["gateway.processes"]

@@ -260,7 +260,15 @@ def _obey(generation: Generation, brake: Brake, by: Actor) -> None:
     try:
         if brake.scope in CREDENTIALS:
             message = f"{brakes.sentence(brake)} Your credits are back."
-            _end(generation, "cancelled", by, when=mine, error_code="braked", error_message=message[:500])
+            _end(
+                generation,
+                "cancelled",
+                by,
+                when=mine,
+                error_code="braked",
+                error_message=message[:500],
+                facts={"brake": brake.pk},
+            )
         else:
             changes = {"lease_until": None, "step": 0, "worker": "", "handed_back": F("handed_back") + 1}
             states.move(generation, "queued", by=by, when=mine, facts={"brake": brake.pk}, **changes)

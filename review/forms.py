@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from gateway.models.brakes import SCOPES
 from review.decisions import Reasons
 from review.models import LICENCES, Clause
 
@@ -61,3 +62,34 @@ class DecisionForm(forms.Form):
             to_seconds=None if cleaned["whole"] else cleaned["to_seconds"],
             region="the whole clip" if cleaned["whole"] else "",
         )
+
+
+class BrakeForm(forms.Form):
+    scope = forms.ChoiceField(label="On what?", choices=[(scope, scope.replace("_", " ")) for scope in SCOPES])
+    which = forms.CharField(
+        label="Which one?",
+        max_length=300,
+        required=False,
+        help_text="A token by its last four characters, an artist by name or address, a model by its short name, "
+        "a work by its page's address.",
+    )
+    reason = forms.CharField(label="Why?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
+    minutes = forms.TypedChoiceField(
+        label="For how long?",
+        choices=[
+            (0, "Until it is released"),
+            (15, "15 minutes"),
+            (60, "An hour"),
+            (240, "Four hours"),
+            (1440, "A day"),
+        ],
+        coerce=int,
+        initial=0,
+        required=False,
+        empty_value=None,
+    )
+    closes = forms.BooleanField(
+        label="Close pages, downloads and public works too",
+        required=False,
+        help_text="Otherwise people can still see, download and withdraw; only making new things stops.",
+    )

@@ -68,9 +68,13 @@ def events(generation: Generation, submission: Submission | None) -> list[Event]
 def _sentence(entry: Entry, generation: Generation) -> str | None:
     facts = json.loads(bytes(entry.body)).get("facts", {})
     if entry.action == "generation.queued" and "credits" not in facts:
+        if "brake" in facts:
+            return "A brake stopped it, and it went back into the line."
         return "The machine that drew it died, and it went back into the line."
     if entry.action == "submission.submitted" and "revision" not in facts:
         return None  # a reviewer's undo
+    if entry.action == "generation.cancelled" and "brake" in facts:
+        return "A brake stopped it; the credits came back."
     template = SENTENCES.get(entry.action)
     price = f"{generation.credits} credit" + ("s" if generation.credits != 1 else "")
     return template.format(**{**facts, "price": price}) if template else None
@@ -83,7 +87,7 @@ def status(generation: Generation, submission: Submission | None) -> tuple[str, 
             "queued": "In line",
             "in_progress": "Being drawn",
             "failed": "Failed",
-            "cancelled": "Cancelled",
+            "cancelled": "Stopped by a brake" if generation.error_code == "braked" else "Cancelled",
         }
         return words[generation.state], "warn" if generation.state == "failed" else ""
     if submission is None:

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from review import decisions
+from review import decisions, radius
 
 
 @shared_task(name="review.announce")
 def announce() -> None:
     """Tell artists of decisions that have taken effect."""
     decisions.announce()
+
+
+@shared_task(name="review.put_away")
+def put_away() -> None:
+    """Release the brakes whose time is over, and say so."""
+    radius.put_away()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review import api, desk, views
+from review import api, desk, operations, views
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
 REVIEW = "v1/reviews/<str:submission_id>"
@@ -14,6 +14,8 @@ urlpatterns = [
     path("works/<hex:publication>/video.mp4", views.public_file, {"kind": "video"}),
     path("works/<hex:publication>/poster.webp", views.public_file, {"kind": "poster"}),
     path("dashboard", views.dashboard),
+    path("program/brakes", operations.show_brakes),
+    path("program/brakes/<hex:brake>/release", operations.release_brake),
     path("notices/read", views.read_notices),
     path("mine", views.works),
     path("mine/<hex:generation>", views.work),
@@ -47,6 +49,9 @@ urlpatterns = [
         path(f"{REVIEW}/{act}", api.ReviewAct.as_view(act=act))
         for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
     ),
+    path("v1/brakes", api.Brakes.as_view()),
+    path("v1/brakes/preview", api.BrakePreview.as_view()),
+    path("v1/brakes/<str:brake_id>/release", api.ReleaseBrake.as_view()),
     path("v1/publications", api.Publications.as_view()),
     path(PUBLICATION, api.OnePublication.as_view()),
     path(f"{PUBLICATION}/content", api.PublicationContent.as_view()),

@@ -34,6 +34,8 @@ DOORS = {
     "access/tokens/<hex:token>/revoke": (DETOUR, 405, 405, 405, 405, 405),
     "program/invitations": (DETOUR, 403, 403, 403, 403, 200),
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 405),
+    "program/brakes": (DETOUR, 403, 403, 403, 403, 200),
+    "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 405),
     "studio": (DETOUR, 200, 200, 200, 200, 200),
     "studio/live": (DETOUR, 200, 200, 200, 200, 200),
     "studio/<hex:generation>/cancel": (DETOUR, 405, 405, 405, 405, 405),
@@ -83,6 +85,9 @@ DOORS = {
         f"v1/reviews/<str:submission_id>/{act}": (401, 405, 405, 405, 405, 405)
         for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
     },
+    "v1/brakes": (401, 403, 403, 403, 403, 403),
+    "v1/brakes/preview": (401, 403, 403, 403, 403, 403),
+    "v1/brakes/<str:brake_id>/release": (401, 405, 405, 405, 405, 405),
     "v1/publications": (200,) * 6,
     "v1/publications/<str:publication_id>": (404,) * 6,
     "v1/publications/<str:publication_id>/content": (404,) * 6,
@@ -125,6 +130,8 @@ def address(door: str, submission: Submission) -> str:
         "<hex:token>": unknown,
         "<hex:invitation>": unknown,
         "<hex:decision>": unknown,
+        "<hex:brake>": unknown,
+        "<str:brake_id>": f"brake_{unknown}",
     }.items():
         door = door.replace(part, value)
     return "/" + door

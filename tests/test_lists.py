@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import members, tokens
+from gateway import brakes, members, tokens
+from gateway.models.base import new_id
 from review import queue
 from tests import makers
 
@@ -20,6 +21,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.submitted(artist)
         makers.decided(makers.submitted(artist), "reject", by=reviewer)
         tokens.issue(by=artist, label="x", scopes=["generate"])
+        brakes.pull("token", new_id(), by=admin, label="x", reason="x")
         members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
 
 
@@ -28,11 +30,12 @@ LISTS = {
     "reviewer": ["/review", "/access"],
     "admin": [
         "/program/invitations",
+        "/program/brakes",
         *(
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
-                "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms",
+                "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",
             )
