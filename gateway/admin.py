@@ -16,7 +16,9 @@ from gateway.models import (
     LedgerEntry,
     Membership,
     Notice,
+    Rate,
     Terms,
+    TermsAcceptance,
     Token,
     User,
 )
@@ -59,16 +61,22 @@ class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Terms)
-class TermsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A new version is a new row; one that was published is never edited."""
+class TermsAdmin(ReadOnly):
+    """Published at /program/terms, where the members are told."""
 
-    list_display = ("version", "created_at")
+    list_display = ("version", "in_force_at", "currency", "created_at")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+@admin.register(Rate)
+class RateAdmin(ReadOnly):
+    list_display = ("terms", "kind", "words", "amount")
+    list_select_related = ("terms",)
+
+
+@admin.register(TermsAcceptance)
+class TermsAcceptanceAdmin(ReadOnly):
+    list_display = ("user", "terms", "created_at")
+    list_select_related = ("user", "terms")
 
 
 @admin.register(Membership)

@@ -144,7 +144,29 @@ class AlreadyInvited(Refused):
 
 
 class TermsNotAccepted(Refused):
-    """Accept the program's terms (version {version}) first."""
+    """Accept the program's terms (version {version}) first, in a browser, at /terms/accept."""
+
+
+class OnlyInPerson(Refused):
+    """Terms are accepted by the person themselves, in a browser: a token can't agree for its owner."""
+
+
+class OutdatedTerms(Refused):
+    """Version {asked} of the terms is not in force any more. Read version {version} and accept that one."""
+
+    status = 409
+
+
+class TermsChanged(Refused):
+    """Version {version} of the terms was published meanwhile. Look at it first; nothing of yours was published."""
+
+    status = 409
+
+
+class TermsBackdated(Refused):
+    """Terms can't begin in the past: choose a day to come, or none for at once."""
+
+    status = 400
 
 
 class BadSignInLink(Refused):

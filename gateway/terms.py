@@ -1,17 +1,186 @@
-"""The program's terms, by version, and who accepted them."""
+"""The program's terms, by version, with their rate cards; who accepted them, and who has still to.
 
-from gateway import audit
+An artist accepts each version anew before they make something new. Reviewers and admins accept nothing after they came
+in: an artist's work does not wait because a reviewer has a text to read.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import Literal
+
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.db.transaction import atomic
+
+from gateway import audit, notices, refusals
 from gateway.actors import Actor
-from gateway.models import Terms, TermsAcceptance, User
+from gateway.models import Membership, Rate, Terms, TermsAcceptance, User
+from gateway.models.base import new_id
+
+ALIKE = 0.4  # two paragraphs that share less than this are one removed and one added, not one rewritten
+
+
+@dataclass(frozen=True)
+class Price:
+    """A line of a rate card to be."""
+
+    kind: str
+    words: str
+    cents: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Words of a paragraph that stayed, came or went."""
+
+    kind: Literal["same", "added", "removed"]
+    text: str
 
 
 def current() -> Terms | None:
-    """The latest version; None while the program has none."""
-    return Terms.objects.order_by("-version").first()
+    """The latest version in force; None while the program has none."""
+    return Terms.objects.filter(in_force_at__lte=Now()).order_by("-version").first()
+
+
+def announced() -> Terms | None:
+    """The latest version that is published and not in force yet, if there is one."""
+    return Terms.objects.filter(in_force_at__gt=Now()).order_by("-version").first()
+
+
+def read(version: int) -> Terms:
+    """That version, however old. Raises NotFound."""
+    found = Terms.objects.filter(version=version).first()
+    if found is None:
+        raise refusals.NotFound
+    return found
+
+
+def due(by: Actor) -> Terms | None:
+    """The version in force, when `by` is a member who has not accepted it: one query, asked for every page."""
+    if by.membership is None:
+        return None
+    mine = TermsAcceptance.objects.filter(terms=OuterRef("pk"), user=by.user)
+    in_force = Terms.objects.filter(in_force_at__lte=Now()).annotate(accepted=Exists(mine)).order_by("-version").first()
+    return None if in_force is None or in_force.accepted else in_force
+
+
+def must_have_accepted(by: Actor) -> None:
+    """Raises TermsNotAccepted for a member who has not accepted the version in force."""
+    if (missing := due(by)) is not None:
+        raise refusals.TermsNotAccepted(version=missing.version)
+
+
+def accepted(user: User) -> Terms | None:
+    """The latest version in force that this person has accepted: the one that holds for them."""
+    return Terms.objects.filter(acceptances__user=user, in_force_at__lte=Now()).order_by("-version").first()
 
 
 def accept(terms: Terms, user: User, *, by: Actor) -> None:
-    """Record that `user` accepts this version. Accepting twice is no error."""
-    _, made = TermsAcceptance.objects.get_or_create(terms=terms, user=user)
-    if made:
-        audit.record("terms.accepted", by=by, subject=terms, facts={"version": terms.version})
+    """Record that `user` accepts this version, the one in force or the one announced. Twice is no error.
+
+    Raises OnlyInPerson for a token, which can't agree for its owner, and for anybody else; OutdatedTerms.
+    """
+    if by.token is not None or by.user != user:
+        raise refusals.OnlyInPerson
+    in_force = current()
+    if in_force is not None and terms.version < in_force.version:
+        raise refusals.OutdatedTerms(asked=terms.version, version=in_force.version, param="version")
+    with atomic():
+        _, made = TermsAcceptance.objects.get_or_create(terms=terms, user=user)
+        if made:
+            audit.record("terms.accepted", by=by, subject=terms, facts={"version": terms.version})
+
+
+def publish(
+    *,
+    by: Actor,
+    after: int,
+    body: str,
+    rates: Iterable[Price],
+    currency: str = "EUR",
+    in_force_at: datetime | None = None,
+) -> Terms:
+    """Publish the version that follows `after`, with its rate card, in force at once or from then on; tell the members.
+
+    Raises AdminsOnly, TermsChanged when somebody else has published a version meanwhile, TermsBackdated.
+    """
+    if by.kind != "system":
+        by.must_be_admin()
+    when = {} if in_force_at is None else {"in_force_at": in_force_at}
+    try:
+        with atomic():
+            latest = Terms.objects.order_by("-version").values_list("version", flat=True).first() or 0
+            if latest != after:
+                raise refusals.TermsChanged(version=latest)
+            made = Terms.objects.create(version=after + 1, body=body.strip(), currency=currency, **when)
+            card = [Rate(id=new_id(), terms=made, kind=r.kind, words=r.words, cents=r.cents) for r in rates]
+            Rate.objects.bulk_create(card)
+            facts = {"version": made.version, "currency": currency, "rates": {rate.kind: rate.cents for rate in card}}
+            audit.record("terms.published", by=by, subject=made, facts=facts)
+            if by.kind != "system":  # which founds a program, when there is nobody to tell
+                _tell(made)
+    except IntegrityError as error:
+        if "terms_are_never_backdated" in str(error):
+            raise refusals.TermsBackdated(param="from_day") from None
+        if "gateway_terms_version" in str(error):
+            raise refusals.TermsChanged(version=after + 1) from None
+        raise
+    return made
+
+
+def changes(old: str, new: str) -> list[list[Run]]:
+    """What became of a text: its paragraphs, each as the words that stayed, came and went."""
+    before, now = _paragraphs(old), _paragraphs(new)
+    told: list[list[Run]] = []
+    for kind, i, j, k, m in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
+        if kind == "equal":
+            told += [[Run("same", text)] for text in before[i:j]]
+        else:
+            for was, is_now in zip_longest(before[i:j], now[k:m]):
+                told += _rewritten(was, is_now)
+    return told
+
+
+def card_changes(old: Iterable[Rate], new: Iterable[Rate]) -> list[tuple[Rate | None, Rate | None]]:
+    """Each kind that is on either card: its rate before, and its rate now."""
+    before, now = ({rate.kind: rate for rate in card} for card in (old, new))
+    return [(before.get(kind), now.get(kind)) for kind in Rate.KINDS if kind in before or kind in now]
+
+
+def _rewritten(was: str | None, is_now: str | None) -> list[list[Run]]:
+    if was is None or is_now is None:
+        return [[Run("removed", was) if was is not None else Run("added", is_now or "")]]
+    old, new = was.split(), is_now.split()
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < ALIKE:
+        return [[Run("removed", was)], [Run("added", is_now)]]
+    runs = []
+    for kind, i, j, k, m in matcher.get_opcodes():
+        if kind == "equal":
+            runs.append(Run("same", " ".join(old[i:j])))
+            continue
+        runs += [Run("removed", " ".join(old[i:j]))] if j > i else []
+        runs += [Run("added", " ".join(new[k:m]))] if m > k else []
+    return [runs]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(part.split()) for part in text.replace("\r\n", "\n").split("\n\n") if part.strip()]
+
+
+def _tell(made: Terms) -> None:
+    people = User.objects.filter(
+        Exists(Membership.objects.filter(user=OuterRef("pk")).exclude(state="left")), is_active=True
+    )
+    notices.tell_all(
+        people,
+        f"New terms: version {made.version}",
+        f"Version {made.version} of the program's terms is in force from {made.in_force_at:%-d %B %Y} on. Read "
+        "what has changed, and accept it before you make something new. Whatever you have stays open to you meanwhile: "
+        "to see, download, withdraw, export and appeal.",
+        path="/terms/accept",
+    )

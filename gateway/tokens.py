@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, brakes, keys, refusals
+from gateway import audit, brakes, keys, refusals, terms
 from gateway.actors import Actor
 from gateway.models import Token
 
@@ -17,7 +17,7 @@ KIND = "artist", "service"
 def issue(*, by: Actor, label: str, scopes: list[str], days: int | None = 90) -> tuple[Token, str]:
     """Give `by` a token with `scopes`, for `days` or without an end; return the row and the secret, shown this once.
 
-    Raises SignInFirst for nobody, Braked, MissingScope when a token asks for more than it has itself.
+    Raises SignInFirst for nobody, TermsNotAccepted, Braked, MissingScope when a token asks for more than it has itself.
     """
     if by.user is None:
         raise refusals.SignInFirst
@@ -26,6 +26,7 @@ def issue(*, by: Actor, label: str, scopes: list[str], days: int | None = 90) ->
         by.must_have(scope)
         if scope == "review":
             by.must_be_reviewer()
+    terms.must_have_accepted(by)
     secret = keys.make("artist" if by.membership else "service")
     with atomic():
         token = Token.objects.create(

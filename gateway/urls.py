@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from gateway import converters
-from gateway.views import coming_in, general, invitations, tokens
+from gateway.resources import terms as terms_resources
+from gateway.views import coming_in, general, invitations, terms, tokens
 
 register_converter(converters.Hex, "hex")
 
@@ -14,7 +15,9 @@ handler429 = "gateway.views.general.too_many"  # asked for by allauth
 urlpatterns = [
     path("healthz", general.healthz),
     path("readyz", general.readyz),
-    path("terms", general.terms_page),
+    path("terms", terms.terms_page),
+    path("terms/accept", terms.accept_page),
+    path("terms/<int:version>", terms.terms_page),
     path("docs/refusals", general.refusals_page),
     path("home", general.home),
     path("invitations/<str:secret>", coming_in.invitation),
@@ -24,6 +27,10 @@ urlpatterns = [
     path("access/tokens/<hex:token>/revoke", tokens.revoke_token),
     path("program/invitations", invitations.invitations),
     path("program/invitations/<hex:invitation>/revoke", invitations.revoke_invitation),
+    path("program/terms", terms.draft),
+    path("program/terms/publish", terms.publish),
+    path("v1/terms", terms_resources.InForce.as_view()),
+    path("v1/terms/accept", terms_resources.Accept.as_view()),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("", include("generation.urls")),

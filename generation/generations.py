@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
-from gateway import allowances, audit, brakes, refusals, states
+from gateway import allowances, audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
 from generation import engines, scheduling, tasks
@@ -39,11 +39,12 @@ def submit(
 
     With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
-    MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits; then nothing
-    was charged.
+    TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits;
+    then nothing was charged.
     """
     by.must_have("generate")
     membership = by.must_be_member()
+    terms.must_have_accepted(by)
     profile = _profile(model)
     brakes.must_be_free(by, model=profile.pk)
     prompt = _readable(prompt, profile)

@@ -1,8 +1,9 @@
 """What a program stands on before the first artist comes: catalogue, policy, terms, a first cohort."""
 
-from gateway import audit
+from gateway import terms
 from gateway.actors import SYSTEM
 from gateway.models import Cohort, Terms
+from gateway.terms import Price
 from generation import catalogue
 from review.models import Clause
 
@@ -46,12 +47,19 @@ the clip. Criticism of the program is never a reason.
 Your works are not used to promote the program, to train models or for research, unless you say so for that purpose; \
 you can take that back.
 
-Work that you do for the program is paid. Rate card 1: testing by the hour 48.00 €; a report of a fault that we can \
-repeat 40.00 €; written feedback that we asked for 60.00 €; a work shown for the program 200.00 €.
+Work that you do for the program is paid, by the rate card that stands with these terms. What you did is paid at the \
+rates that you had accepted when you reported it.
 
 Every request is recorded, and so is every change of state: ids and figures in a log that nobody can change, what is \
 personal beside it, where it can be erased.
 """
+
+RATES = (
+    Price("test_hour", "Testing, by the hour", 4800),
+    Price("bug_report", "A report of a fault that we can repeat", 4000),
+    Price("feedback", "Written feedback that we asked for", 6000),
+    Price("showcase", "A work shown for the program", 20000),
+)
 
 
 def lay() -> None:
@@ -61,11 +69,6 @@ def lay() -> None:
         for number, (title, body, example) in enumerate(CLAUSES, start=1):
             Clause.objects.create(number=number, title=title, body=body, example=example)
     if not Terms.objects.exists():
-        audit.record(
-            "terms.published",
-            by=SYSTEM,
-            subject=Terms.objects.create(version=1, body=TERMS),
-            facts={"version": 1},
-        )
+        terms.publish(by=SYSTEM, after=0, body=TERMS, rates=RATES)
     if not Cohort.objects.filter(smoke=False).exists():
         Cohort.objects.create(name="Atelier 2026", credits=120, review_hours=24)

@@ -4,7 +4,7 @@ from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import audit, brakes, refusals, states
+from gateway import audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from review.models import Publication, SignOff, Submission
 
@@ -12,13 +12,14 @@ from review.models import Publication, SignOff, Submission
 def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> Publication:
     """Bon à tirer: the artist signs revision number `revision` with `name`, and with that it is public.
 
-    Raises NotFound for somebody else's, Suspended, Braked, NotSignedOff without a name, NotApproved, OutdatedRevision,
-    MissingScope. A second signature answers with the publication that the first one made.
+    Raises NotFound for somebody else's, Suspended, TermsNotAccepted, Braked, NotSignedOff without a name, NotApproved,
+    OutdatedRevision, MissingScope. A second signature answers with the publication that the first one made.
     """
     by.must_have("publish")
     if by.user is None or submission.membership.user_id != by.user.pk:
         raise refusals.NotFound
     by.must_be_member()
+    terms.must_have_accepted(by)
     brakes.must_be_free(by)
     if not name.strip():
         raise refusals.NotSignedOff(param="name")

@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, brakes, refusals, states
+from gateway import audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models import Membership
 from generation.models import Generation, Output
@@ -19,7 +19,8 @@ def submit(
 ) -> Submission:
     """Ask whether this work may become public, under this credit and licence; an answer is due in the cohort's hours.
 
-    Raises NotFound for somebody else's, Suspended, Braked, MissingScope, NothingToSubmit, AlreadySubmitted.
+    Raises NotFound for somebody else's, Suspended, TermsNotAccepted, Braked, MissingScope, NothingToSubmit,
+    AlreadySubmitted.
     """
     membership = _owner(generation.membership, by)
     video = _video(generation)
@@ -60,7 +61,7 @@ def resubmit(
 ) -> Submission:
     """Answer a request for changes with a new revision: other words, or another clip (`generation`) of the artist's.
 
-    Raises NotFound, Suspended, MissingScope, NothingToSubmit, WrongState.
+    Raises NotFound, Suspended, TermsNotAccepted, MissingScope, NothingToSubmit, WrongState.
     """
     membership = _owner(submission.membership, by)
     if generation is not None:
@@ -109,7 +110,9 @@ def _owner(membership: Membership, by: Actor) -> Membership:
     if by.user is None or membership.user_id != by.user.pk:
         raise refusals.NotFound
     brakes.must_be_free(by)
-    return by.must_be_member()
+    member = by.must_be_member()
+    terms.must_have_accepted(by)
+    return member
 
 
 def _video(generation: Generation) -> Output:

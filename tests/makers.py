@@ -15,9 +15,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import actors, allowances, states, tokens
+from gateway import actors, allowances, states, terms, tokens
 from gateway.actors import Actor
-from gateway.models import Cohort, Membership, User
+from gateway.models import Cohort, Membership, Terms, User
 from generation import catalogue, generations, media
 from generation.engines import Clip
 from generation.media import encode
@@ -43,10 +43,18 @@ def cohort(**fields: Any) -> Cohort:
 
 
 def artist(name: str = "", *, credits: int = 20, cohort: Cohort | None = None) -> Actor:
-    """Somebody with a membership."""
+    """Somebody with a membership, who has accepted the terms that there are."""
     made = user(name)
     Membership.objects.create(user=made, cohort=cohort or globals()["cohort"](), credits=credits)
+    accepting(made)
     return actors.person(made)
+
+
+def accepting(*people: User) -> None:
+    """They accept the terms in force, if the program has any by now."""
+    if (in_force := terms.current()) is not None:
+        for person in people:
+            terms.accept(in_force, person, by=actors.person(person))
 
 
 def reviewer(name: str = "") -> Actor:
@@ -70,7 +78,11 @@ def sketch() -> ModelProfile:
 
 
 def policy() -> list[Clause]:
+    """The program is founded, and whoever is here already has accepted its terms."""
+    new = not Terms.objects.exists()
     founding.lay()
+    if new:
+        accepting(*User.objects.filter(memberships__isnull=False))
     return decisions.in_force()
 
 

@@ -23,6 +23,10 @@ POSTS = {
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 404),
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/<str:brake_id>/release": (401, 403, 403, 403, 403, 403),
+    "terms/accept": (DETOUR, 422, 422, 422, 422, 422),
+    "program/terms": (DETOUR, 403, 403, 403, 403, 422),
+    "program/terms/publish": (DETOUR, 403, 403, 403, 403, 422),
+    "v1/terms/accept": (401, 403, 403, 403, 403, 403),
     "invitations/<str:secret>": (410,) * 6,
     "sign-in/<str:secret>": (410,) * 6,
     "notices/read": (DETOUR, 302, 302, 302, 302, 302),
@@ -65,7 +69,7 @@ ADMINS = ("program/",)
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
     public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home"} or door.startswith(
-        ("works/", "invitations/", "sign-in/")
+        ("works/", "invitations/", "sign-in/", "terms/<")
     )
     if door.startswith("v1/"):
         open_to_all = door.startswith("v1/publications") and not door.endswith("withdraw")

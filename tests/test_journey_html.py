@@ -47,7 +47,7 @@ def actions_on(*rows) -> list[str]:
 
 
 def test_the_whole_journey(admin, reviewer, stranger, settings):
-    makers.founding.lay()
+    makers.policy()
     cohort = makers.cohort(name="Atelier", credits=2)
     browsers = []
 

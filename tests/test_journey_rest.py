@@ -50,7 +50,7 @@ class Client:
 
 
 def test_the_whole_journey_over_rest(artist, stranger, reviewer):
-    makers.founding.lay()
+    makers.policy()
     makers.sketch()
     artist.membership.credits = 2
     artist.membership.save()

@@ -4,8 +4,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import brakes, members, tokens
+from gateway import brakes, members, terms, tokens
 from gateway.models.base import new_id
+from gateway.terms import Price
 from review import queue
 from tests import makers
 
@@ -22,20 +23,26 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.decided(makers.submitted(artist), "reject", by=reviewer)
         tokens.issue(by=artist, label="x", scopes=["generate"])
         brakes.pull("token", new_id(), by=admin, label="x", reason="x")
+        latest = terms.current()
+        price = [Price("feedback", "Words", 100)]
+        made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
+        terms.accept(made, artist.user, by=artist)
         members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
 
 
 LISTS = {
-    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/"],
+    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/", "/terms", "/terms/accept"],
     "reviewer": ["/review", "/access"],
     "admin": [
         "/program/invitations",
         "/program/brakes",
+        "/program/terms",
         *(
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
+                "gateway/rate", "gateway/termsacceptance",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",
             )

@@ -5,7 +5,7 @@ from .audit import Detail, Entry
 from .brakes import Brake
 from .members import Cohort, Invitation, Membership, SignInLink, User
 from .notices import Notice
-from .program import Terms, TermsAcceptance
+from .program import Rate, Terms, TermsAcceptance
 from .pulses import Pulse
 from .tokens import Token
 
@@ -20,6 +20,7 @@ __all__ = [
     "Membership",
     "Notice",
     "Pulse",
+    "Rate",
     "SignInLink",
     "Terms",
     "TermsAcceptance",

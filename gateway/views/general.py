@@ -1,4 +1,4 @@
-"""Whether the gateway lives, what it says no with, its terms, and where a person goes first."""
+"""Whether the gateway lives, what it says no with, and where a person goes first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from gateway import access, pulses, refusals, terms
+from gateway import access, pulses, refusals
 from gateway.celery import app as celery
 from gateway.middleware import refuse
 
@@ -73,11 +73,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     if request.path.startswith("/v1"):
         return refuse(request, refusals.NotFound())
     return render(request, "404.html", status=404)
-
-
-@require_safe
-def terms_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "gateway/terms.html", {"terms": terms.current()})
 
 
 @require_safe

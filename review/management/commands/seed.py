@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db.transaction import atomic
 
-from gateway import actors
+from gateway import actors, terms
 from gateway.actors import Actor
 from gateway.models import Cohort, Membership, User
 from generation import generations
@@ -96,6 +96,8 @@ class Command(BaseCommand):
 @atomic
 def _cast() -> dict[str, User]:
     cohort = Cohort.objects.filter(smoke=False).earliest("created_at")
+    in_force = terms.current()
+    assert in_force is not None
     people = {}
     for name, email, is_reviewer, is_staff, is_artist in CAST:
         if there := User.objects.filter(email=email).first():
@@ -107,6 +109,8 @@ def _cast() -> dict[str, User]:
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
         if is_artist:
             Membership.objects.create(user=user, cohort=cohort, credits=cohort.credits)
+        if is_artist or is_reviewer:
+            terms.accept(in_force, user, by=actors.person(user))
         people[email] = user
     return people
 

@@ -1,0 +1,55 @@
+"""/v1/terms: what holds, and a person's acceptance of it."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway import refusals, terms
+from gateway.api import Resource
+from gateway.models import Terms, TermsAcceptance, User
+
+
+class Acceptance(serializers.Serializer[Any]):
+    version = serializers.IntegerField(min_value=1)
+
+
+class InForce(Resource):
+    """The version in force, with its rate card, and whether the caller has accepted it."""
+
+    def get(self, request: Request) -> Response:
+        in_force = terms.current()
+        if in_force is None:
+            raise refusals.NotFound
+        return Response(_show(in_force, self.actor.user))
+
+
+class Accept(Resource):
+    """A person accepts a version: with the browser's session, never with a token."""
+
+    def post(self, request: Request) -> Response:
+        assert self.actor.user is not None
+        if self.actor.token is not None:
+            raise refusals.OnlyInPerson
+        asked = Acceptance(data=request.data)
+        asked.is_valid(raise_exception=True)
+        found = terms.read(asked.validated_data["version"])
+        terms.accept(found, self.actor.user, by=self.actor)
+        return Response(_show(found, self.actor.user))
+
+
+def _show(row: Terms, user: User | None) -> dict[str, Any]:
+    accepted = TermsAcceptance.objects.filter(terms=row, user=user).first()
+    return {
+        "object": "terms",
+        "version": row.version,
+        "in_force_at": row.in_force_at,
+        "body": row.body,
+        "currency": row.currency,
+        "rates": [
+            {"kind": rate.kind, "words": rate.words, "cents": rate.cents, "unit": rate.unit} for rate in row.card()
+        ],
+        "accepted_at": accepted.created_at if accepted else None,
+        "accept_at": "/terms/accept",
+    }
