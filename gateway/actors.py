@@ -34,9 +34,12 @@ class Actor:
 
     @cached_property
     def membership(self) -> Membership | None:
-        """The one that is not left, if any."""
+        """The one that is not left, if any; a token's is the one that it was issued under."""
         if self.user is None:
             return None
+        if self.token is not None:
+            issued_under = self.token.membership
+            return issued_under if issued_under is not None and issued_under.state != "left" else None
         return self.user.memberships.select_related("cohort").exclude(state="left").first()
 
     def must_be_member(self) -> Membership:

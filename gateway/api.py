@@ -1,5 +1,6 @@
 """What all REST resources share: who asks, how a "no" reads, how a page of rows is cut."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from gateway import refusals
+from gateway import limits, refusals
 from gateway.access import actor_of, must_be_open
 from gateway.actors import Actor
 from gateway.middleware import problem
+
+PATIENCE = 60  # seconds: what takes longer is for the client's person to decide
 
 
 class Invalid(refusals.Refused):
@@ -23,7 +26,9 @@ class Invalid(refusals.Refused):
 
 
 class Resource(APIView):
-    """A view whose `self.actor` is who asks."""
+    """A view whose `self.actor` is who asks; each request is counted against their limits before the view runs."""
+
+    paces: Sequence[limits.Pace] = ()
 
     @property
     def actor(self) -> Actor:
@@ -33,6 +38,16 @@ class Resource(APIView):
         super().initial(request, *args, **kwargs)
         if self.actor.session is not None:  # a token's brakes were asked for with the token
             must_be_open(request._request, self.actor)
+
+    def check_throttles(self, request: Request) -> None:
+        self.paces = limits.count_request(self.actor)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.paces:  # draft-ietf-httpapi-ratelimit-headers
+            response["RateLimit-Policy"] = ", ".join(f'"{pace.name}";q={pace.quota};w=60' for pace in self.paces)
+            response["RateLimit"] = ", ".join(f'"{pace.name}";r={pace.left};t={pace.full_in}' for pace in self.paces)
+        return response
 
 
 def error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -54,7 +69,9 @@ def error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
 def _answer(refusal: refusals.Refused, status: int) -> Response:
     body = problem(refusal, status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status in {402, 403, 404, 409, 410}:
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if status in {402, 403, 404, 409, 410} or (refusal.retry_after or 0) > PATIENCE:
         headers["x-should-retry"] = "false"
     response = Response(body, status=status, headers=headers)
     response.refusal = refusal.code  # type: ignore[attr-defined]

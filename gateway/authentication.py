@@ -7,7 +7,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from gateway import tokens
+from gateway import addresses, tokens
 from gateway.actors import Actor
 from gateway.models import Token, User
 
@@ -19,7 +19,12 @@ class Bearer(BaseAuthentication):
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        token = tokens.find(secret.strip())
+        agent = request.headers.get("User-Agent", "")
+        token = tokens.find(
+            secret.strip(),
+            address=addresses.of(request._request),
+            doing=f"{request.method} {request.path} {agent}",
+        )
         request._request.actor = Actor("token", user=token.user, token=token)  # type: ignore[attr-defined]
         return token.user, token
 

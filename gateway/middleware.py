@@ -109,6 +109,8 @@ def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     else:
         response = render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
     response.refusal = refusal.code  # type: ignore[attr-defined]
+    if refusal.retry_after is not None:
+        response["Retry-After"] = str(refusal.retry_after)
     return response
 
 

@@ -13,10 +13,12 @@ class Refused(Exception):
 
     status: ClassVar[int] = 403
     param: str | None = None
+    retry_after: int | None = None
 
-    def __init__(self, *, param: str | None = None, **facts: object) -> None:
+    def __init__(self, *, param: str | None = None, retry_after: int | None = None, **facts: object) -> None:
         self.facts = facts
         self.param = param
+        self.retry_after = retry_after  # seconds, for the header of that name
         super().__init__(self.sentence)
 
     @property
@@ -58,6 +60,44 @@ class BadToken(Refused):
     """This token is unknown, has ended or was revoked."""
 
     status = 401
+
+
+class NotFromHere(Refused):
+    """This token does not work from this address. Who made it has listed the networks that it works from."""
+
+
+class BadNetwork(Refused):
+    """“{network}” is no network: write one as 192.0.2.0/24 or 2001:db8::/32, or a single address."""
+
+    status = 400
+
+
+class TooManyNetworks(Refused):
+    """A token lists {limit} networks at most."""
+
+    status = 400
+
+
+class BadEnd(Refused):
+    """A token ends between now and {days} days from now, or never."""
+
+    status = 400
+
+
+class TokensMakeNoTokens(Refused):
+    """A token makes no tokens and changes no other: sign in for that. It may rotate and revoke itself."""
+
+
+class AlreadyRotated(Refused):
+    """This token was rotated already; the one that took its place ends in {last_four}."""
+
+    status = 409
+
+
+class TestsOnlyGenerate(Refused):
+    """A test token draws and watches tests: it needs a membership, and “generate” is the one scope that it can have."""
+
+    status = 400
 
 
 class TooManyTries(Refused):
@@ -181,6 +221,48 @@ class NotEnoughCredits(Refused):
     status = 402
 
 
+class TokenSpent(Refused):
+    """This costs {price} credits; this token may spend {free} of {limit} more until {until}. Nothing was charged."""
+
+    status = 402
+
+
+class ReasonNeeded(Refused):
+    """Say why, in a sentence that the member will read."""
+
+    status = 400
+
+
+class NotAGrant(Refused):
+    """A grant is of 1 to {largest} credits. What was given is not taken back; the next month begins as agreed."""
+
+    status = 400
+
+
+class TooManyRequests(Refused):
+    """That were too many requests: {limit} a minute are allowed. Nothing was done; go on in {seconds} seconds."""
+
+    status = 429
+
+
+class TooManyToday(Refused):
+    """You have asked for {used} clips today, and {limit} a day are yours. The next day begins at midnight UTC."""
+
+    status = 429
+
+
+class TooManyAtOnce(Refused):
+    """{used} of your clips wait or are being drawn, and {limit} at a time are yours. Wait for one, or cancel one."""
+
+    status = 429
+
+
+class TestsUseSketch(Refused):
+    """A test token draws with {model} only: leave the model out, or ask for that one."""
+
+    status = 400
+
+
 class UnknownModel(Refused):
     """There is no model “{model}” here. There are: {models}."""
 
@@ -207,6 +289,12 @@ class PromptTooLong(Refused):
 
 class NothingToSubmit(Refused):
     """This generation is {state}: only a completed one has a clip to submit."""
+
+    status = 409
+
+
+class OnlyATest(Refused):
+    """This clip was drawn in test mode, and no test goes to the reviewers. Draw it anew without a test token."""
 
     status = 409
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import connection
 
-from gateway import notices
+from gateway import allowances, notices
 
 
 @shared_task(name="gateway.mail")
@@ -14,6 +14,7 @@ def mail() -> None:
 
 @shared_task(name="gateway.tidy")
 def tidy() -> None:
-    """Make next months' partitions of the audit log, so that none is ever missing."""
+    """Make next months' partitions of the audit log, so that none is ever missing; end what is left of last month."""
     with connection.cursor() as cursor:
         cursor.execute("select audit.ensure_partitions()")
+    allowances.expire()

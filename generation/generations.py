@@ -11,10 +11,11 @@ from django.db.transaction import atomic, on_commit
 from gateway import allowances, audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import engines, scheduling, tasks
+from generation import engines, limits, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
+TEST_MODEL = "sketch"  # what test tokens draw with
 T = TypeVar("T", int, str)
 
 
@@ -39,13 +40,15 @@ def submit(
 
     With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
-    TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits;
-    then nothing was charged.
+    TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits,
+    TokenSpent, TooManyToday, TooManyAtOnce; then nothing was charged. A test token asks for a test clip, which costs
+    nothing: TestsUseSketch.
     """
     by.must_have("generate")
     membership = by.must_be_member()
     terms.must_have_accepted(by)
-    profile = _profile(model)
+    test = by.token is not None and by.token.is_test
+    profile = _test_profile(model) if test else _profile(model)
     brakes.must_be_free(by, model=profile.pk)
     prompt = _readable(prompt, profile)
     seconds = _one_of(profile, "seconds", seconds, profile.seconds)
@@ -79,7 +82,8 @@ def submit(
         steps=steps,
         guidance=guidance,
         seed=seed,
-        credits=profile.price(seconds),
+        credits=0 if test else profile.price(seconds),
+        test=test,
         notes=engines.unknown(profile.strange(prompt)),
         once=once,
     )
@@ -94,7 +98,8 @@ def submit(
 
 def _queue(generation: Generation, by: Actor) -> None:
     with atomic():
-        allowances.reserve(generation.membership, generation.credits, subject=generation.pk)
+        limits.make_room(generation.membership, test=generation.test)
+        allowances.reserve(generation.membership, generation.credits, subject=generation.pk, token=by.token)
         scheduling.join_line(generation)
         generation.save(force_insert=True)
         audit.record(
@@ -106,6 +111,7 @@ def _queue(generation: Generation, by: Actor) -> None:
                 "credits": generation.credits,
                 "seconds": generation.seconds,
                 "size": generation.size,
+                **({"test": True} if generation.test else {}),
             },
             detail={"prompt": generation.prompt, "seed": generation.seed},
         )
@@ -132,6 +138,12 @@ def _profile(slug: str | None) -> ModelProfile:
         names = ", ".join(model.slug for model in models) or "none yet"
         raise refusals.UnknownModel(model=slug, models=names, param="model")
     return found
+
+
+def _test_profile(slug: str | None) -> ModelProfile:
+    if slug not in (None, "", TEST_MODEL):
+        raise refusals.TestsUseSketch(model=TEST_MODEL, param="model")
+    return _profile(TEST_MODEL)
 
 
 def _readable(prompt: str, profile: ModelProfile) -> str:

@@ -107,10 +107,11 @@ class Share(models.Model):
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def visible_to(self, actor: Actor) -> "GenerationQuerySet":
-        """An artist's own. Admins see figures in the admin panel, never by this door."""
+        """An artist's own; to a test token the tests alone. Admins see figures in the admin panel, not by this door."""
         if actor.user is None:
             return self.none()
-        return self.filter(membership__user=actor.user)
+        mine = self.filter(membership__user=actor.user)
+        return mine.filter(test=True) if actor.token is not None and actor.token.is_test else mine
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
@@ -145,6 +146,7 @@ class Generation(Living):
     guidance = models.FloatField()
     seed = models.BigIntegerField()
     credits = models.PositiveIntegerField()
+    test = models.BooleanField("asked for by a test token", default=False)
 
     state = states("queued", "in_progress", "completed", "failed", "cancelled")
     step = models.PositiveSmallIntegerField("denoising steps done", default=0)
@@ -166,10 +168,14 @@ class Generation(Living):
         indexes = [
             models.Index(fields=["membership", "-id"], name="generation_of_a_member"),
             models.Index(fields=["pool", "membership", "id"], condition=Q(state="queued"), name="generation_waiting"),
+            models.Index(
+                fields=["membership"], condition=Q(state__in=["queued", "in_progress"]), name="generation_under_way"
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["membership", "once"], name="one_press_is_one_generation"),
+            models.CheckConstraint(condition=Q(test=False) | Q(credits=0), name="a_test_costs_nothing"),
             models.CheckConstraint(condition=Q(seed__gte=0, seed__lt=2**32), name="seed_is_32_bits"),
             models.CheckConstraint(condition=Q(step__lte=F("steps")), name="no_step_after_the_last"),
             models.CheckConstraint(

@@ -3,7 +3,7 @@
 1. One claim at a time in a pool (a transaction's advisory lock, held for about a millisecond while a clip takes
    seconds): two workers never weigh the same shares.
 2. The member who has been served least, in credits over the cohort's weight, goes first: one artist's burst never
-   starves another.
+   starves another. What costs nothing counts as one credit here.
 3. Of that member's queue a model that is warm on this worker goes before a cold one, unless something has waited for
    over a minute; then age decides.
 4. What a brake is on keeps its place and is passed over.
@@ -48,7 +48,7 @@ returning g.id
 LINE = """
 select id, row_number() over (order by begins, id) from (
     select q.id, s.served + coalesce(
-        sum(q.credits::float / c.weight) over (
+        sum(greatest(q.credits, 1)::float / c.weight) over (
             partition by q.membership_id order by q.id rows between unbounded preceding and 1 preceding
         ), 0) as begins
       from generation_generation q
@@ -90,7 +90,7 @@ def claim(pool: str, *, worker: str, warm: list[UUID] | None = None) -> Generati
             return None
         generation = Generation.objects.select_related("model", "membership__cohort").get(pk=row[0])
         Share.objects.filter(membership=generation.membership, pool=pool).update(
-            served=F("served") + generation.credits / generation.membership.cohort.weight
+            served=F("served") + max(1, generation.credits) / generation.membership.cohort.weight
         )
         audit.record(
             "generation.in_progress",

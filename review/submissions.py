@@ -19,7 +19,7 @@ def submit(
 ) -> Submission:
     """Ask whether this work may become public, under this credit and licence; an answer is due in the cohort's hours.
 
-    Raises NotFound for somebody else's, Suspended, TermsNotAccepted, Braked, MissingScope, NothingToSubmit,
+    Raises NotFound for somebody else's, Suspended, TermsNotAccepted, Braked, MissingScope, NothingToSubmit, OnlyATest,
     AlreadySubmitted.
     """
     membership = _owner(generation.membership, by)
@@ -61,7 +61,7 @@ def resubmit(
 ) -> Submission:
     """Answer a request for changes with a new revision: other words, or another clip (`generation`) of the artist's.
 
-    Raises NotFound, Suspended, TermsNotAccepted, MissingScope, NothingToSubmit, WrongState.
+    Raises NotFound, Suspended, TermsNotAccepted, MissingScope, NothingToSubmit, OnlyATest, WrongState.
     """
     membership = _owner(submission.membership, by)
     if generation is not None:
@@ -119,6 +119,8 @@ def _video(generation: Generation) -> Output:
     video = generation.outputs.filter(kind="video").first()
     if generation.state != "completed" or video is None:
         raise refusals.NothingToSubmit(state=generation.state.replace("_", " "))
+    if generation.test:
+        raise refusals.OnlyATest
     return video
 
 

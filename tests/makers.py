@@ -17,7 +17,7 @@ from django.db.transaction import atomic
 
 from gateway import actors, allowances, states, terms, tokens
 from gateway.actors import Actor
-from gateway.models import Cohort, Membership, Terms, User
+from gateway.models import Allowance, Cohort, Membership, Terms, User
 from generation import catalogue, generations, media
 from generation.engines import Clip
 from generation.media import encode
@@ -39,7 +39,9 @@ def user(name: str = "", **fields: Any) -> User:
 
 
 def cohort(**fields: Any) -> Cohort:
-    return Cohort.objects.create(**{"name": f"Cohort {next(number)}", "credits": 20, **fields})
+    return Cohort.objects.create(
+        **{"name": f"Cohort {next(number)}", "credits": 20, "daily": 1000, "concurrent": 100, **fields}
+    )
 
 
 def artist(name: str = "", *, credits: int = 20, cohort: Cohort | None = None) -> Actor:
@@ -70,6 +72,12 @@ def token(actor: Actor, *scopes: str) -> str:
     everything = ["generate", "submit", "publish"] if actor.membership else []
     everything += ["review"] if actor.is_reviewer else []
     return tokens.issue(by=actor, label="test", scopes=list(scopes) or everything)[1]
+
+
+def with_token(actor: Actor, *scopes: str, **told: Any) -> Actor:
+    """The same person, by a new token."""
+    made, _ = tokens.issue(by=actor, label="test", scopes=list(scopes) or ["generate"], **told)
+    return Actor("token", user=actor.user, token=made)
 
 
 def sketch() -> ModelProfile:
@@ -154,6 +162,15 @@ def published(by: Actor) -> Publication:
     submission = submitted(by)
     decided(submission)
     return publishing.sign_off(Submission.objects.get(pk=submission.pk), by=by, revision=1, name="An artist")
+
+
+def month_over(membership: Membership) -> Allowance:
+    """This month's allowance of a member is last month's by now."""
+    allowance = allowances.current(membership)
+    start, _ = allowances.period(allowance.starts_at - timedelta(days=1))
+    Allowance.objects.filter(pk=allowance.pk).update(starts_at=start, ends_at=allowance.starts_at)
+    allowance.refresh_from_db()
+    return allowance
 
 
 def in_effect(decision: Decision) -> Decision:

@@ -21,8 +21,8 @@ from gateway.models.base import Living
 ROOT = Path(gateway.__file__).resolve().parent.parent
 LIVES = [model for model in apps.get_models() if issubclass(model, Living)]
 RULES = {
-    gateway: "addresses allowances audit.record brakes keys members notices pulses sign_in_links states terms tokens actors grants",
-    generation: "catalogue generations scheduling worker media.files media.serve",
+    gateway: "addresses allowances audit.record brakes keys limits members networks notices pulses sign_in_links states terms tokens actors grants",
+    generation: "catalogue generations limits scheduling worker media.files media.serve",
     review: "decisions founding history publishing queue radius submissions",
 }
 

@@ -58,6 +58,9 @@ class Cohort(Row):
 
     name = models.CharField(max_length=120, unique=True)
     credits = models.PositiveIntegerField("credits a month", default=120)
+    daily = models.PositiveIntegerField("clips a day", default=200)
+    concurrent = models.PositiveSmallIntegerField("clips at a time, waiting or being drawn", default=10)
+    requests_a_minute = models.PositiveIntegerField(default=600)
     weight = models.PositiveSmallIntegerField("share of the machines", default=1)
     review_hours = models.PositiveSmallIntegerField("hours until an answer is due", default=24)
     smoke = models.BooleanField(
@@ -67,6 +70,7 @@ class Cohort(Row):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(weight__gte=1), name="cohort_weight_is_positive"),
+            models.CheckConstraint(condition=Q(requests_a_minute__gte=1), name="cohort_pace_is_positive"),
             models.CheckConstraint(condition=Q(review_hours__gte=1), name="cohort_answers_take_time"),
         ]
 
@@ -84,10 +88,17 @@ class Membership(Living):
     cohort = models.ForeignKey(Cohort, models.PROTECT, related_name="memberships")
     state = states("active", "suspended", "left")
     credits = models.PositiveIntegerField("credits a month")
+    daily = models.PositiveIntegerField("clips a day, if not the cohort's", null=True, blank=True)
+    concurrent = models.PositiveSmallIntegerField("clips at a time, if not the cohort's", null=True, blank=True)
+    requests_a_minute = models.PositiveIntegerField("requests a minute, if not the cohort's", null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user"], condition=~Q(state="left"), name="one_membership_a_person"),
+            models.CheckConstraint(
+                condition=Q(requests_a_minute__isnull=True) | Q(requests_a_minute__gte=1),
+                name="membership_pace_is_positive",
+            ),
         ]
 
     def __str__(self) -> str:

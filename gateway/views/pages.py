@@ -17,4 +17,6 @@ def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
     response = render(request, template, context, status=status)
     if refusal is not None:
         response.refusal = refusal.code  # type: ignore[attr-defined]
+        if refusal.retry_after is not None:
+            response["Retry-After"] = str(refusal.retry_after)
     return response

@@ -53,6 +53,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "seed": generation.seed,
         "steps": generation.steps,
         "credits": generation.credits,
+        "test": generation.test,
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
         "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,

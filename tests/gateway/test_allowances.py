@@ -10,14 +10,13 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import Sum
 from django.db.transaction import atomic
-from django.utils import timezone as django_timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from gateway import allowances, refusals
-from gateway.actors import Actor
-from gateway.models import Allowance, LedgerEntry, Membership
+from gateway import allowances, audit, refusals, tasks, tokens
+from gateway.actors import NOBODY, Actor
+from gateway.models import Allowance, LedgerEntry, Membership, Notice
 from gateway.models.base import new_id
 from tests import makers
 
@@ -33,7 +32,7 @@ def member(credits: int) -> Membership:
 def booked(allowance: Allowance) -> dict[str, int]:
     """What the ledger says: the sum of each kind."""
     sums = LedgerEntry.objects.filter(allowance=allowance).values("kind").annotate(sum=Sum("amount"))
-    return dict.fromkeys(("grant", "reserve", "settle", "give_back"), 0) | {row["kind"]: row["sum"] for row in sums}
+    return dict.fromkeys(LedgerEntry.KINDS, 0) | {row["kind"]: row["sum"] for row in sums}
 
 
 def exact(allowance: Allowance) -> bool:
@@ -43,6 +42,7 @@ def exact(allowance: Allowance) -> bool:
     return (
         allowance.granted == sums["grant"]
         and allowance.spent == sums["settle"]
+        and allowance.expired == sums["expire"]
         and allowance.held == sums["reserve"] - sums["settle"] - sums["give_back"]
     )
 
@@ -74,18 +74,14 @@ def test_a_period_is_the_calendar_month_in_utc(now: datetime):
 
 def test_a_new_month_begins_with_fresh_credits_and_what_was_held_stays_with_its_own_month():
     membership = member(credits=10)
-    start, _ = allowances.period(django_timezone.now())
-    last_month, _ = allowances.period(start - timedelta(days=1))
-    old = Allowance.objects.create(
-        membership=membership, starts_at=last_month, ends_at=start, granted=10, held=4, spent=6
-    )
     begun_then = new_id()
-    LedgerEntry.objects.create(allowance=old, kind="reserve", amount=4, subject=begun_then)
+    allowances.reserve(membership, 4, subject=begun_then)
+    old = makers.month_over(membership)
 
     assert allowances.current(membership).free == 10
     allowances.settle(begun_then)
     old.refresh_from_db()
-    assert (old.held, old.spent) == (0, 10)
+    assert (old.held, old.spent) == (0, 4)
     assert allowances.current(membership).free == 10
 
 
@@ -156,6 +152,158 @@ def test_a_month_has_one_allowance():
     allowance.pk = new_id()
     with pytest.raises(IntegrityError, match="one_allowance_a_period"), atomic():
         allowance.save(force_insert=True)
+
+
+# ---------------------------------------------------------------- the end of a period
+
+
+def test_what_is_left_of_a_month_expires_once_and_what_runs_keeps_what_it_holds():
+    membership = member(credits=10)
+    runs, ends_badly = new_id(), new_id()
+    allowances.reserve(membership, 3, subject=runs)
+    allowances.reserve(membership, 2, subject=ends_badly)
+    assert allowances.expire() == 0, "the month goes on"
+    old = makers.month_over(membership)
+    assert (allowances.expire(), allowances.expire()) == (1, 0)
+    assert exact(old)
+    assert (old.held, old.expired, old.free) == (5, 5, 0)
+
+    allowances.give_back(ends_badly)
+    assert exact(old)
+    assert (old.held, old.expired, old.free) == (3, 7, 0), "given back into a month that has ended: gone at once"
+    allowances.settle(runs)
+    assert exact(old)
+    assert (old.held, old.spent, old.expired) == (0, 3, 7)
+    assert allowances.expire() == 0
+    assert allowances.current(membership).free == 10
+
+
+def test_the_hourly_chore_ends_old_months():
+    old = makers.month_over(member(credits=10))
+    tasks.tidy()
+    old.refresh_from_db()
+    assert old.expired == 10
+
+
+# ---------------------------------------------------------------- grants
+
+
+def test_an_admin_grants_with_a_reason_that_the_member_reads(admin: Actor, artist: Actor):
+    assert artist.membership is not None
+    allowance = allowances.grant(artist.membership, 30, by=admin, reason="  For the   exhibition in May. ")
+    assert (allowance.granted, allowance.free) == (50, 50)
+    assert exact(allowance)
+    entry = LedgerEntry.objects.get(by=admin.user)
+    assert (entry.kind, entry.amount, entry.reason) == ("grant", 30, "For the exhibition in May.")
+    notice = Notice.objects.get(user=artist.user)
+    assert notice.subject == "You have 30 more credits"
+    assert "For the exhibition in May." in notice.body
+    told = audit.of(allowance).get(action="allowance.granted")
+    assert b"exhibition" not in bytes(told.body), "why somebody gets credits may be personal"
+
+
+@pytest.mark.parametrize(
+    ("amount", "reason", "no"),
+    [
+        (30, "  ", refusals.ReasonNeeded),
+        (0, "x", refusals.NotAGrant),
+        (-5, "x", refusals.NotAGrant),
+        (1_000_001, "x", refusals.NotAGrant),
+    ],
+)
+def test_a_grant_without_a_reason_or_of_less_than_one_is_none(admin, artist, amount: int, reason: str, no: type):
+    with pytest.raises(no):
+        allowances.grant(artist.membership, amount, by=admin, reason=reason)
+    assert allowances.current(artist.membership).granted == 20
+
+
+def test_only_an_admin_in_person_grants(artist: Actor, reviewer: Actor, admin: Actor):
+    assert artist.membership is not None
+    token, _ = tokens.issue(by=admin, label="x", scopes=[])
+    for by in (artist, reviewer, NOBODY, Actor("token", user=admin.user, token=token)):
+        with pytest.raises(refusals.AdminsOnly):
+            allowances.grant(artist.membership, 1, by=by, reason="x")
+
+
+def test_the_database_refuses_a_persons_grant_without_a_reason(admin: Actor, artist: Actor):
+    allowance = allowances.current(artist.membership)  # type: ignore[arg-type]
+    with pytest.raises(IntegrityError, match="a_grant_by_a_person_has_a_reason"), atomic():
+        LedgerEntry.objects.create(allowance=allowance, kind="grant", amount=1, by=admin.user)
+
+
+# ---------------------------------------------------------------- the row and its ledger
+
+
+def at_commit() -> None:
+    """What the database says when the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("set constraints all immediate")
+        cursor.execute("set constraints all deferred")
+
+
+@pytest.mark.parametrize(
+    "change", ["granted = granted + 1", "held = 1", "spent = 1", "expired = 1", "held = held - 1, spent = 1"]
+)
+def test_no_row_is_committed_that_its_ledger_does_not_add_up_to(change: str):
+    allowances.reserve(member(credits=5), 1, subject=new_id())
+    at_commit()
+    with pytest.raises(IntegrityError, match="not what its ledger adds up to"), atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"update gateway_allowance set {change.replace('held = 1', 'held = 2')}")
+        at_commit()
+
+
+@pytest.mark.parametrize("kind", LedgerEntry.KINDS)
+def test_no_entry_is_committed_without_its_row(kind: str):
+    allowance = allowances.current(member(credits=5))
+    at_commit()
+    with pytest.raises(IntegrityError, match="not what its ledger adds up to"), atomic():
+        LedgerEntry.objects.create(allowance=allowance, kind=kind, amount=1, subject=new_id())
+        at_commit()
+
+
+def test_a_damaged_row_is_found_and_set_to_what_its_ledger_says(admin: Actor):
+    well, damaged = member(credits=5), member(credits=5)
+    allowances.reserve(well, 1, subject=new_id())
+    allowances.reserve(damaged, 2, subject=new_id())
+    assert allowances.differences() == []
+    with connection.cursor() as cursor:
+        cursor.execute("set constraints all immediate")
+        cursor.execute("alter table gateway_allowance disable trigger ledger_agrees")
+        Allowance.objects.filter(membership=damaged).update(held=0, spent=1)
+        cursor.execute("alter table gateway_allowance enable trigger ledger_agrees")
+        cursor.execute("set constraints all deferred")
+    (found,) = allowances.differences()
+    assert (found.row, found.ledger) == ((5, 0, 1, 0), (5, 2, 0, 0))
+    assert allowances.recompute(by=admin) == [found]
+    assert allowances.differences() == []
+    assert exact(allowances.current(damaged))
+    assert [entry.action for entry in audit.of(allowances.current(damaged))] == ["allowance.recomputed"]
+
+
+def test_nobody_but_an_admin_recomputes(artist: Actor):
+    with pytest.raises(refusals.AdminsOnly):
+        allowances.recompute(by=artist)
+
+
+# ---------------------------------------------------------------- a token's own limit
+
+
+def test_a_token_spends_no_more_than_its_own_limit_and_neither_does_what_it_was_rotated_into(artist: Actor):
+    assert artist.membership is not None
+    by = makers.with_token(artist, credits_limit=5)
+    first = new_id()
+    allowances.reserve(artist.membership, 3, subject=first, token=by.token)
+    with pytest.raises(refusals.TokenSpent, match="costs 3 credits; this token may spend 2 of 5 more until"):
+        allowances.reserve(artist.membership, 3, subject=new_id(), token=by.token)
+    assert by.token is not None
+    successor, _ = tokens.rotate(by.token, by=by)
+    with pytest.raises(refusals.TokenSpent):
+        allowances.reserve(artist.membership, 3, subject=new_id(), token=successor)
+    allowances.give_back(first)
+    allowances.reserve(artist.membership, 5, subject=new_id(), token=successor)
+    allowances.reserve(artist.membership, 15, subject=new_id())
+    assert exact(allowances.current(artist.membership))
 
 
 # ---------------------------------------------------------------- any order of things
@@ -238,6 +386,35 @@ def test_credits_are_exact_when_everything_happens_at_once(at_once: Callable[...
     assert allowance.held == 0
     assert Allowance.objects.count() == 1
     assert LedgerEntry.objects.filter(kind="grant").count() == 1
+
+
+def test_a_tokens_limit_holds_when_it_asks_for_all_at_once(at_once: Callable[..., list[Any]]):
+    artist = makers.artist(credits=50)
+    by = makers.with_token(artist, credits_limit=4)
+    assert artist.membership is not None
+    answers = at_once(
+        *[partial(allowances.reserve, artist.membership, 1, subject=new_id(), token=by.token) for _ in range(16)]
+    )
+    assert answers.count(None) == 4
+    assert sum(isinstance(answer, refusals.TokenSpent) for answer in answers) == 12
+    assert exact(allowances.current(artist.membership))
+
+
+def test_a_month_that_ends_while_credits_come_back_keeps_its_sums(at_once: Callable[..., list[Any]]):
+    membership = member(credits=10)
+    subjects = [new_id() for _ in range(6)]
+    for subject in subjects:
+        allowances.reserve(membership, 1, subject=subject)
+    old = makers.month_over(membership)
+    ends = [
+        partial(end, subject)
+        for subject, end in zip(subjects, [allowances.give_back, allowances.settle] * 3, strict=True)
+    ]
+    answers = at_once(*ends, *[allowances.expire] * 6)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    allowances.expire()
+    assert exact(old)
+    assert (old.held, old.spent, old.expired, old.free) == (0, 3, 7, 0)
 
 
 def test_an_artist_of_another_cohort_has_credits_of_their_own(artist: Actor, stranger: Actor):

@@ -1,0 +1,53 @@
+"""Clips a day and at a time, counted from the generations themselves: a slot is a row under way, so none can leak.
+
+A row that a dead worker held is under way until the sweep returns it to the line, and is drawn, or ends, once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Q
+from django.db.models.functions import Now, Trunc
+from django.utils import timezone
+
+from gateway import limits, refusals
+from gateway.models import Membership
+from generation.models import Generation
+
+
+@dataclass(frozen=True)
+class Use:
+    """How many of what a member may ask for is taken."""
+
+    today: int
+    under_way: int
+
+
+def use(membership: Membership, *, test: bool = False) -> Use:
+    """What is taken at this moment. Today is the day in UTC; what failed is not counted, what was cancelled is, and
+    test clips are counted by themselves. Tests and others share the clips at a time."""
+    mine = Generation.objects.filter(membership=membership)
+    today = mine.filter(test=test, created_at__gte=Trunc(Now(), "day")).exclude(state="failed")
+    return Use(
+        today=today.aggregate(n=Count("pk"))["n"],
+        under_way=mine.filter(Q(state="queued") | Q(state="in_progress")).count(),
+    )
+
+
+def make_room(membership: Membership, *, test: bool = False) -> None:
+    """Let one more clip be asked for. Until the transaction ends nobody else counts for this membership.
+
+    Raises TooManyToday, TooManyAtOnce, Suspended.
+    """
+    limit = limits.hold(membership)
+    taken = use(membership, test=test)
+    if taken.under_way >= limit.concurrent:
+        raise refusals.TooManyAtOnce(used=taken.under_way, limit=limit.concurrent, retry_after=5)
+    if taken.today >= limit.daily:
+        raise refusals.TooManyToday(used=taken.today, limit=limit.daily, retry_after=_until_midnight())
+
+
+def _until_midnight() -> int:
+    now = timezone.now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return max(1, round((midnight - now).total_seconds()))
