@@ -42,6 +42,13 @@ class Actor:
             return issued_under if issued_under is not None and issued_under.state != "left" else None
         return self.user.memberships.select_related("cohort").exclude(state="left").first()
 
+    @cached_property
+    def former(self) -> Membership | None:
+        """The place that they had, of somebody who has none now: what they made there is still theirs."""
+        if self.user is None or self.membership is not None:
+            return None
+        return self.user.memberships.select_related("cohort").order_by("-id").first()
+
     def must_be_member(self) -> Membership:
         """Their membership. Raises NotAMember, or Suspended when it is."""
         if self.membership is None:

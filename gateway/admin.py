@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from gateway.models import (
+    AccessRequest,
     Allowance,
     Brake,
     Cohort,
@@ -15,7 +16,9 @@ from gateway.models import (
     Invitation,
     LedgerEntry,
     Membership,
+    MembershipChange,
     Notice,
+    Program,
     Rate,
     Terms,
     TermsAcceptance,
@@ -54,7 +57,11 @@ class UserAdmin(ReadOnly):
 
 @admin.register(Cohort)
 class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "credits", "weight", "review_hours", "smoke")
+    list_display = ("name", "credits", "weight", "review_hours", "seats", "smoke")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """The seats of a cohort that is in use are a rule's business: see the members' page."""
+        return ("seats",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -88,9 +95,29 @@ class MembershipAdmin(ReadOnly):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnly):
-    list_display = ("email", "role", "cohort", "credits", "state", "expires_at", "invited_by")
+    list_display = ("email", "role", "cohort", "credits", "state", "expires_at", "invited_by", "accepted_at")
     list_select_related = ("cohort", "invited_by")
     exclude = ("digest",)
+
+
+@admin.register(MembershipChange)
+class MembershipChangeAdmin(ReadOnly):
+    list_display = ("created_at", "membership", "kind", "made_by", "before", "after", "reason")
+    list_select_related = ("membership__user", "membership__cohort", "made_by")
+    list_filter = ("kind",)
+
+
+@admin.register(AccessRequest)
+class AccessRequestAdmin(ReadOnly):
+    list_display = ("email", "name", "state", "due_at", "answered_at", "answered_by")
+    list_select_related = ("answered_by",)
+    list_filter = ("state",)
+    exclude = ("digest",)
+
+
+@admin.register(Program)
+class ProgramAdmin(ReadOnly):
+    list_display = ("takes_requests", "request_hours")
 
 
 @admin.register(Token)

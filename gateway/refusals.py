@@ -183,6 +183,40 @@ class AlreadyInvited(Refused):
     status = 409
 
 
+class NoSeatLeft(Refused):
+    """All {seats} seats of {cohort} are taken or promised. Add seats, or revoke an invitation that is open."""
+
+    status = 409
+
+
+class TooFewSeats(Refused):
+    """{taken} seats of {cohort} are taken or promised: it can't have fewer."""
+
+    status = 409
+
+
+class MemberLeft(Refused):
+    """This membership has ended: it can't be changed any more. Give the person a new place instead."""
+
+    status = 409
+
+
+class RequestsClosed(Refused):
+    """The program takes no requests for access at the moment; people come in by invitation."""
+
+
+class AskedTooOften(Refused):
+    """Too many requests for access came from where you are in the last hour. Nothing was kept; try again later."""
+
+    status = 429
+
+
+class RequestsFull(Refused):
+    """More requests for access wait than can be answered in time. Nothing was kept; try again in a few days."""
+
+    status = 503
+
+
 class TermsNotAccepted(Refused):
     """Accept the program's terms (version {version}) first, in a browser, at /terms/accept."""
 
@@ -228,7 +262,7 @@ class TokenSpent(Refused):
 
 
 class ReasonNeeded(Refused):
-    """Say why, in a sentence that the member will read."""
+    """Say why, in a sentence that the person will read."""
 
     status = 400
 

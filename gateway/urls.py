@@ -5,7 +5,7 @@ from django.urls import include, path, register_converter
 
 from gateway import converters
 from gateway.resources import terms as terms_resources
-from gateway.views import coming_in, general, invitations, terms, tokens
+from gateway.views import access_requests, coming_in, general, invitations, members, terms, tokens
 
 register_converter(converters.Hex, "hex")
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("docs/refusals", general.refusals_page),
     path("home", general.home),
     path("invitations/<str:secret>", coming_in.invitation),
+    path("apply", access_requests.apply),
+    path("apply/<str:secret>", access_requests.status),
+    path("apply/<str:secret>/withdraw", access_requests.withdraw),
     path("sign-in/<str:secret>", coming_in.sign_in_link),
     path("access", tokens.keys_page),
     path("access/tokens", tokens.issue_token),
@@ -31,6 +34,23 @@ urlpatterns = [
     path("program/terms/publish", terms.publish),
     path("v1/terms", terms_resources.InForce.as_view()),
     path("v1/terms/accept", terms_resources.Accept.as_view()),
+    path("program/invitations/<hex:invitation>/again", invitations.invite_anew),
+    path("program/requests", access_requests.requests),
+    path("program/requests/door", access_requests.set_door),
+    path("program/requests/<hex:asked>", access_requests.one_request),
+    path("program/requests/<hex:asked>/accept", access_requests.accept),
+    path("program/requests/<hex:asked>/decline", access_requests.decline),
+    path("program/members", members.everyone),
+    path("program/members/<hex:membership>", members.member),
+    path("program/members/<hex:membership>/suspend", members.suspend),
+    path("program/members/<hex:membership>/resume", members.resume),
+    path("program/members/<hex:membership>/move", members.move),
+    path("program/members/<hex:membership>/credits", members.set_credits),
+    path("program/members/<hex:membership>/end", members.end),
+    path("program/members/<hex:membership>/place", members.place),
+    path("program/cohorts/<hex:cohort>/seats", members.set_seats),
+    path("membership", members.mine),
+    path("leave", members.leave),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("", include("generation.urls")),

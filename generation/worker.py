@@ -79,9 +79,10 @@ def sweep() -> set[str]:
     """Return what dead workers held to the queue, or fail it after ATTEMPTS; return the pools where something waits.
 
     What a braked credential has asked for is cancelled; what waits under any other brake keeps its place.
-
+    Whose artist has left the program is cancelled; a worker that draws it hears that at its next step.
     The lease in `when` is asked again by the UPDATE, so a worker that renews at this moment keeps its row.
     """
+    _let_go()
     ran_out = Q(lease_until__lt=Now())
     for generation in Generation.objects.filter(ran_out, state="in_progress"):
         try:
@@ -103,6 +104,22 @@ def sweep() -> set[str]:
         if brake is not None:
             _obey(generation, brake, actors.SYSTEM)
     return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
+
+
+def _let_go() -> None:
+    for state in ("queued", "in_progress"):  # each has an index of its own
+        for generation in Generation.objects.filter(state=state, membership__state="left"):
+            try:
+                _end(
+                    generation,
+                    "cancelled",
+                    actors.SYSTEM,
+                    when=Q(state=state),
+                    error_code="membership_ended",
+                    error_message="Your membership had ended.",
+                )
+            except refusals.WrongState:
+                continue
 
 
 class _Lease:

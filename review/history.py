@@ -75,6 +75,8 @@ def _sentence(entry: Entry, generation: Generation) -> str | None:
         return None  # a reviewer's undo
     if entry.action == "generation.cancelled" and "brake" in facts:
         return "A brake stopped it; the credits came back."
+    if entry.action == "generation.cancelled" and entry.actor_id is None:
+        return "It was cancelled, because your membership had ended; the credits came back."
     template = SENTENCES.get(entry.action)
     price = f"{generation.credits} credit" + ("s" if generation.credits != 1 else "")
     return template.format(**{**facts, "price": price}) if template else None

@@ -15,9 +15,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import actors, allowances, states, terms, tokens
+from gateway import access_requests, actors, allowances, states, terms, tokens
 from gateway.actors import Actor
-from gateway.models import Allowance, Cohort, Membership, Terms, User
+from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Terms, User
 from generation import catalogue, generations, media
 from generation.engines import Clip
 from generation.media import encode
@@ -78,6 +78,21 @@ def with_token(actor: Actor, *scopes: str, **told: Any) -> Actor:
     """The same person, by a new token."""
     made, _ = tokens.issue(by=actor, label="test", scopes=list(scopes) or ["generate"], **told)
     return Actor("token", user=actor.user, token=made)
+
+
+def door(*, takes_requests: bool = True, hours: int = 72) -> None:
+    """The public form is open."""
+    Program.objects.update_or_create(only=True, defaults={"takes_requests": takes_requests, "request_hours": hours})
+
+
+def asked(email: str = "", **words: Any) -> AccessRequest:
+    """Somebody's request for access, each from a place of their own."""
+    door()
+    nth = next(number)
+    email = email or f"applicant{nth}@example.org"
+    words = {"name": "Noor Haddad", "links": ["https://example.org/noor"], "words": "Slow water.", **words}
+    access_requests.ask(by=actors.NOBODY, sender=f"2001:db8:{nth % 65536:x}::1", email=email, **words)
+    return AccessRequest.objects.filter(email=email.lower()).latest("created_at")
 
 
 def sketch() -> ModelProfile:

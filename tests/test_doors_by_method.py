@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from gateway import members
+from gateway import actors, members
 from review.models import Decision, Publication, Submission
 from tests import makers
 from tests.test_doors import DETOUR, DOORS, OUTSIDE, address, caller, cast, doors
@@ -27,6 +27,18 @@ POSTS = {
     "program/terms": (DETOUR, 403, 403, 403, 403, 422),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 422),
     "v1/terms/accept": (401, 403, 403, 403, 403, 403),
+    "program/invitations/<hex:invitation>/again": (DETOUR, 403, 403, 403, 403, 404),
+    "program/requests/door": (DETOUR, 403, 403, 403, 403, 422),
+    "program/requests/<hex:asked>/accept": (DETOUR, 403, 403, 403, 403, 404),
+    "program/requests/<hex:asked>/decline": (DETOUR, 403, 403, 403, 403, 404),
+    **{
+        f"program/members/<hex:membership>/{act}": (DETOUR, 403, 403, 403, 403, told)
+        for act, told in {"suspend": 422, "resume": 409, "move": 422, "credits": 422, "end": 422, "place": 422}.items()
+    },
+    "program/cohorts/<hex:cohort>/seats": (DETOUR, 403, 403, 403, 403, 302),
+    "leave": (DETOUR, 422, 422, 422, 422, 422),
+    "apply": (403,) * 6,  # closed, until an admin opens it
+    "apply/<str:secret>/withdraw": (404,) * 6,
     "invitations/<str:secret>": (410,) * 6,
     "sign-in/<str:secret>": (410,) * 6,
     "notices/read": (DETOUR, 302, 302, 302, 302, 302),
@@ -68,8 +80,8 @@ ADMINS = ("program/",)
 
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
-    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home"} or door.startswith(
-        ("works/", "invitations/", "sign-in/", "terms/<")
+    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply"} or door.startswith(
+        ("works/", "invitations/", "sign-in/", "terms/<", "apply/")
     )
     if door.startswith("v1/"):
         open_to_all = door.startswith("v1/publications") and not door.endswith("withdraw")
@@ -155,6 +167,34 @@ def test_a_suspended_artist_reads_and_takes_back_and_makes_nothing_new(cast, art
         answer = api.post(path, body, content_type="application/json")
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "suspended"), path
     assert api.post(f"/v1/submissions/submission_{submission.pk.hex}/withdraw").status_code == 200
+
+
+@pytest.mark.parametrize("how", ["left", "ended"])
+def test_an_artist_who_has_gone_reads_and_takes_back_and_makes_nothing_new(cast, artist, admin, how):
+    """Every page of theirs is there as before, by the browser; their tokens are dead."""
+    submission, _ = cast
+    makers.sketch()
+    browser, api = caller(artist, ""), caller(artist, "v1/")
+    membership = artist.membership
+    if how == "left":
+        members.leave(by=actors.person(artist.user))
+    else:
+        members.end(membership, by=admin, reason="The year is over.")
+    for door, told in DOORS.items():
+        client, wanted = (api, 401) if door.startswith("v1/") else (browser, told[1])
+        if not door.startswith("v1/publications"):
+            assert client.get(address(door, submission)).status_code == wanted, door
+    words = {"title": "x", "credit": "y", "licence": "CC0-1.0"}
+    for path, body in (
+        ("/studio", {"prompt": "a red circle", "seconds": 1, "model": "sketch", "size": "256x256"}),
+        (f"/mine/{submission.generation_id.hex}/submit", words),
+        (f"/submissions/{submission.pk.hex}/sign-off", {"name": "x", "revision": 1}),
+    ):
+        answer = browser.post(path, body)
+        assert (answer.status_code, answer.refusal) == (403, "not_a_member"), path
+    assert browser.post(f"/submissions/{submission.pk.hex}/withdraw").status_code == 302
+    submission.refresh_from_db()
+    assert submission.state == "withdrawn"
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])

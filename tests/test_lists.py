@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import brakes, members, terms, tokens
+from gateway import access_requests, brakes, members, terms, tokens
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue
@@ -28,21 +28,31 @@ def grow(artist, reviewer, admin, n: int) -> None:
         made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
         terms.accept(made, artist.user, by=artist)
         members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
+        makers.artist(cohort=artist.membership.cohort)
+        makers.artist()
+        members.suspend(artist.membership, by=admin, reason="A question.")
+        members.resume(artist.membership, by=admin)
+        makers.asked()
+        access_requests.decline(makers.asked(), by=admin, reason="The seats are taken.")
 
 
 LISTS = {
-    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/", "/terms", "/terms/accept"],
+    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/membership", "/", "/terms", "/terms/accept"],
     "reviewer": ["/review", "/access"],
     "admin": [
         "/program/invitations",
         "/program/brakes",
         "/program/terms",
+        "/program/requests",
+        "/program/requests?show=answered",
+        "/program/members",
         *(
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
                 "gateway/rate", "gateway/termsacceptance",
+                "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",
             )

@@ -3,13 +3,14 @@
 from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
 from .brakes import Brake
-from .members import Cohort, Invitation, Membership, SignInLink, User
+from .members import AccessRequest, Cohort, Invitation, Membership, MembershipChange, SignInLink, User
 from .notices import Notice
-from .program import Rate, Terms, TermsAcceptance
+from .program import Program, Rate, Terms, TermsAcceptance
 from .pulses import Pulse
 from .tokens import Token
 
 __all__ = [
+    "AccessRequest",
     "Allowance",
     "Brake",
     "Cohort",
@@ -18,7 +19,9 @@ __all__ = [
     "Invitation",
     "LedgerEntry",
     "Membership",
+    "MembershipChange",
     "Notice",
+    "Program",
     "Pulse",
     "Rate",
     "SignInLink",

@@ -1,4 +1,4 @@
-"""What an artist agrees to, by version, and what the program pays for."""
+"""What an artist agrees to, by version, and what the program pays for and is set to."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -13,6 +13,22 @@ SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 def money(cents: int, currency: str) -> str:
     """An amount as people read it: 1,240.00 €."""
     return f"{cents // 100:,}.{cents % 100:02} {SIGNS.get(currency, currency)}"
+
+
+class Program(Row):
+    """The one row of what an admin switches for the whole program."""
+
+    NOUN = "program"
+
+    only = models.BooleanField(default=True, unique=True, editable=False)
+    takes_requests = models.BooleanField("anybody may ask for access", default=False)
+    request_hours = models.PositiveIntegerField("hours until a request is answered", default=7 * 24)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(only=True), name="there_is_one_program"),
+            models.CheckConstraint(condition=Q(request_hours__gte=1), name="answers_to_requests_take_time"),
+        ]
 
 
 class Terms(Row):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from gateway import access, members, refusals
 from gateway.actors import Actor
 from gateway.forms.members import InvitationForm
-from gateway.models import Invitation
+from gateway.models import Cohort, Invitation
 from gateway.views.pages import page
 
 
@@ -21,27 +21,23 @@ from gateway.views.pages import page
 def invitations(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Invite people, and see who was invited."""
     form = InvitationForm(request.POST or None)
-    refusal: refusals.Refused | None = None
-    link = ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, path = members.invite(by=actor, **form.cleaned_data)
+            sent = members.invite(by=actor, **form.cleaned_data)
         except refusals.Refused as refused:
-            refusal = refused
-        else:
-            link, form = f"{settings.BASE_URL}{path}", InvitationForm()
-    rows = list(Invitation.objects.select_related("cohort", "invited_by").order_by("-created_at")[:100])
-    now = datetime.now(UTC)
-    for row in rows:
-        row.expired = row.state == "sent" and row.expires_at < now  # type: ignore[attr-defined]
-    context = {
-        "form": form,
-        "invitations": rows,
-        "link": link,
-        "refusal": refusal,
-        "mail_folder": settings.EMAIL_FILE_PATH if hasattr(settings, "EMAIL_FILE_PATH") else "",
-    }
-    return page(request, "gateway/invitations.html", context)
+            return _invitations(request, form, refusal=refused)
+        return _invitations(request, InvitationForm(), sent=sent)
+    return _invitations(request, form)
+
+
+@access.admins
+@require_POST
+def invite_anew(request: HttpRequest, actor: Actor, invitation: UUID) -> HttpResponse:
+    """Revoke it and send the same with a new link."""
+    found = Invitation.objects.select_related("cohort").filter(pk=invitation).first()
+    if found is None:
+        raise refusals.NotFound
+    return _invitations(request, InvitationForm(), sent=members.invite_anew(found, by=actor))
 
 
 @access.admins
@@ -53,3 +49,28 @@ def revoke_invitation(request: HttpRequest, actor: Actor, invitation: UUID) -> H
     members.revoke(found, by=actor)
     messages.success(request, f"The invitation to {found.email} is revoked.")
     return redirect("/program/invitations")
+
+
+def _invitations(
+    request: HttpRequest,
+    form: InvitationForm,
+    *,
+    sent: tuple[Invitation, str] | None = None,
+    refusal: refusals.Refused | None = None,
+) -> HttpResponse:
+    rows = list(Invitation.objects.select_related("cohort", "invited_by").order_by("-created_at")[:100])
+    now = datetime.now(UTC)
+    for row in rows:
+        row.expired = row.state == "sent" and row.expires_at < now  # type: ignore[attr-defined]
+    context = {
+        "form": form,
+        "invitations": rows,
+        "cohorts": Cohort.objects.seated().filter(seats__isnull=False).order_by("name"),
+        "sent": sent[0] if sent else None,
+        "link": f"{settings.BASE_URL}{sent[1]}" if sent else "",
+        "refusal": refusal,
+        "mail_folder": settings.EMAIL_FILE_PATH if hasattr(settings, "EMAIL_FILE_PATH") else "",
+    }
+    response = page(request, "gateway/invitations.html", context)
+    response["Cache-Control"] = "no-store"
+    return response

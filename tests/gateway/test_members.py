@@ -9,13 +9,17 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.db import DatabaseError, IntegrityError, connection
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from gateway import audit, keys, members, notices, refusals, states, terms
+from gateway import actors, allowances, audit, keys, members, notices, refusals, states, terms
 from gateway.actors import NOBODY, Actor
-from gateway.models import Invitation, Membership, Notice, TermsAcceptance, User
+from gateway.models import Cohort, Invitation, Membership, MembershipChange, Notice, TermsAcceptance, Token, User
 from review import founding
 from tests import makers
 
@@ -236,7 +240,7 @@ def test_a_suspension_tells_the_artist_why_and_can_be_ended(artist: Actor, admin
     assert membership is not None
     members.suspend(membership, by=admin, reason="We saw one token in two countries.")
     notice = Notice.objects.get(user=artist.user)
-    assert notice.body == "We saw one token in two countries."
+    assert notice.body.startswith("We saw one token in two countries.\n\n")
     with pytest.raises(refusals.WrongState):
         members.suspend(membership, by=admin, reason="again")
     assert Notice.objects.count() == 1
@@ -304,3 +308,413 @@ def test_the_database_refuses_to_take_an_accepted_invitation_back(admin: Actor):
     admit(invitation)
     with pytest.raises(DatabaseError), atomic(), connection.cursor() as cursor:
         cursor.execute("update gateway_invitation set state = 'sent', accepted_by_id = null")
+
+
+# ---------------------------------------------------------------- seats
+
+
+def filled(cohort: Cohort) -> int:
+    """Seats that are taken or promised, counted here by hand."""
+    members_in = Membership.objects.filter(cohort=cohort).exclude(state="left").count()
+    return members_in + Invitation.objects.filter(cohort=cohort, state="sent", expires_at__gt=Now()).count()
+
+
+def test_an_open_invitation_promises_a_seat_until_it_is_revoked_or_has_run_out(admin: Actor):
+    cohort = makers.cohort(seats=1)
+    first, _ = invited(admin, cohort=cohort)
+    with pytest.raises(refusals.NoSeatLeft, match=r"All 1 seats of Cohort \d+ are taken or promised"):
+        members.invite("b@example.org", by=admin, cohort=cohort)
+    assert not Notice.objects.filter(email="b@example.org").exists()
+    members.revoke(first, by=admin)
+    members.invite("b@example.org", by=admin, cohort=cohort)
+    Invitation.objects.filter(state="sent").update(expires_at=Now())
+    members.invite("c@example.org", by=admin, cohort=cohort)
+    assert filled(cohort) == 1
+
+
+def test_a_seat_is_taken_once_by_the_invitation_and_whom_it_brought(admin: Actor):
+    cohort = makers.cohort(seats=2)
+    invitation, _ = invited(admin, cohort=cohort)
+    admit(invitation)
+    assert filled(cohort) == 1
+    members.invite("b@example.org", by=admin, cohort=cohort)
+    with pytest.raises(refusals.NoSeatLeft):
+        members.invite("c@example.org", by=admin, cohort=cohort)
+
+
+def test_a_reviewer_needs_no_seat(admin: Actor):
+    makers.cohort(seats=0)
+    members.invite("a@example.org", by=admin, role="reviewer")
+
+
+def test_eight_are_invited_at_once_into_three_seats(at_once: Callable[..., list[Any]]):
+    admin, cohort = makers.admin(), makers.cohort(seats=3)
+    calls = [partial(members.invite, f"p{n}@example.org", by=admin, cohort=cohort) for n in range(8)]
+    answers = at_once(*calls)
+    assert sum(isinstance(answer, tuple) for answer in answers) == 3
+    assert sum(isinstance(answer, refusals.NoSeatLeft) for answer in answers) == 5
+    assert filled(cohort) == 3
+
+
+def test_the_last_seat_is_wanted_by_all_ways_at_once_and_given_once(at_once: Callable[..., list[Any]]):
+    """An invitation, a move, a new place and somebody who comes in, while another gives theirs up."""
+    admin, full = makers.admin(), makers.cohort(seats=2)
+    invitation, _ = invited(admin, cohort=full)
+    mover, homeless, leaver = makers.artist(), makers.reviewer(), makers.artist(cohort=full)
+    assert mover.membership and homeless.user and leaver.membership
+    answers = at_once(
+        partial(admit, invitation),
+        partial(members.invite, "b@example.org", by=admin, cohort=full),
+        partial(members.move, mover.membership, full, by=admin),
+        partial(members.place, homeless.user, full, by=admin),
+        partial(members.leave, by=leaver),
+    )
+    assert isinstance(answers[0], User), "who was promised a seat has it"
+    assert answers[4] is None
+    others = answers[1:4]
+    assert sum(isinstance(answer, refusals.NoSeatLeft) for answer in others) >= 2, others
+    assert filled(full) <= 2
+
+
+def test_an_invitation_is_sent_anew_while_it_is_accepted(at_once: Callable[..., list[Any]]):
+    """One of both, and nobody waits for the other forever."""
+    admin = makers.admin()
+    for number in range(3):
+        invitation, _ = invited(admin, f"person{number}@example.org")
+        mine = Invitation.objects.select_related("cohort").get(pk=invitation.pk)
+        came, anew = at_once(partial(admit, mine), partial(members.invite_anew, invitation, by=admin))
+        assert isinstance(came, User) != isinstance(anew, tuple), (came, anew)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into gateway_membership (id, user_id, cohort_id, state, credits) values (gen_random_uuid(), %(user)s, %(full)s, 'active', 1)",
+        "update gateway_membership set cohort_id = %(full)s where cohort_id <> %(full)s",
+        "update gateway_invitation set cohort_id = %(full)s",
+        "update gateway_cohort set seats = 0 where id = %(full)s",
+    ],
+    ids=["a new member", "a move", "an invitation", "fewer seats"],
+)
+def test_the_database_keeps_the_seats_whoever_asks(admin: Actor, artist: Actor, statement: str):
+    full = makers.cohort(seats=1)
+    makers.artist(cohort=full)
+    invited(admin)
+    assert admin.user is not None
+    with pytest.raises(IntegrityError, match="seats of the cohort are taken"), atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, {"user": admin.user.pk, "full": full.pk})
+
+
+def test_an_admin_sets_the_seats_and_never_below_what_is_taken(admin: Actor, artist: Actor):
+    assert artist.membership is not None
+    cohort = artist.membership.cohort
+    members.set_seats(cohort, 1, by=admin)
+    with pytest.raises(refusals.NoSeatLeft):
+        members.invite("b@example.org", by=admin, cohort=cohort)
+    with pytest.raises(refusals.TooFewSeats, match="1 seats of"):
+        members.set_seats(cohort, 0, by=admin)
+    members.set_seats(cohort, None, by=admin)
+    members.invite("b@example.org", by=admin, cohort=cohort)
+    assert [entry.action for entry in audit.of(cohort)] == ["cohort.seats_set"] * 2
+
+
+class Seats(RuleBasedStateMachine):
+    """Whatever is done in whatever order, no cohort has more than its seats, and who was promised one gets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.admin = makers.admin()
+        self.cohorts = [makers.cohort(seats=n) for n in (1, 2)]
+        founding.lay()
+        self.open: list[Invitation] = []
+        self.placed: list[Membership] = [artist.membership for artist in (makers.artist(),) if artist.membership]
+
+    def full(self, cohort: Cohort) -> bool:
+        return filled(cohort) >= (Cohort.objects.get(pk=cohort.pk).seats or 0)
+
+    @rule(where=st.integers(0, 1))
+    def invite(self, where: int) -> None:
+        cohort = self.cohorts[where]
+        full = self.full(cohort)
+        try:
+            sent, _ = members.invite(f"p{next(makers.number)}@example.org", by=self.admin, cohort=cohort)
+            assert not full
+            self.open.append(sent)
+        except refusals.NoSeatLeft:
+            assert full
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), how=st.sampled_from(["admit", "revoke", "anew", "expire"]))
+    def end_an_invitation(self, data: Any, how: str) -> None:
+        sent = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        if how == "admit":
+            self.placed.append(Membership.objects.get(user=admit(sent)))
+        elif how == "revoke":
+            members.revoke(sent, by=self.admin)
+        elif how == "anew":
+            self.open.append(members.invite_anew(sent, by=self.admin)[0])
+        else:
+            Invitation.objects.filter(pk=sent.pk).update(expires_at=Now())
+
+    @precondition(lambda self: self.placed)
+    @rule(data=st.data(), where=st.integers(0, 1), how=st.sampled_from(["move", "suspend", "resume", "end", "place"]))
+    def change_a_member(self, data: Any, where: int, how: str) -> None:
+        membership = data.draw(st.sampled_from(self.placed))
+        try:
+            if how == "move":
+                members.move(membership, self.cohorts[where], by=self.admin)
+            elif how == "place":
+                self.placed.append(members.place(membership.user, self.cohorts[where], by=self.admin))
+            elif how == "resume":
+                members.resume(membership, by=self.admin)
+            else:
+                {"suspend": members.suspend, "end": members.end}[how](membership, by=self.admin, reason="So.")
+        except (refusals.NoSeatLeft, refusals.WrongState, refusals.MemberLeft, refusals.AlreadyAMember):
+            pass
+
+    @rule(where=st.integers(0, 1), seats=st.integers(0, 3))
+    def set_seats(self, where: int, seats: int) -> None:
+        cohort = self.cohorts[where]
+        taken = filled(cohort)
+        try:
+            members.set_seats(cohort, seats, by=self.admin)
+            assert seats >= taken
+        except refusals.TooFewSeats:
+            assert seats < taken
+
+    @invariant()
+    def no_cohort_has_more_than_its_seats(self) -> None:
+        for cohort in Cohort.objects.seated().filter(pk__in=[cohort.pk for cohort in self.cohorts]):
+            assert filled(cohort) == cohort.taken <= cohort.seats
+
+    @invariant()
+    def every_suspension_and_end_has_a_reason_and_a_name(self) -> None:
+        silent = MembershipChange.objects.filter(kind__in=["suspended", "ended"])
+        assert not silent.filter(Q(reason="") | Q(made_by__isnull=True)).exists()
+
+
+def test_no_order_of_things_gives_a_seat_twice():
+    few = hypothesis_settings(max_examples=12, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(Seats, settings=few)
+
+
+# ---------------------------------------------------------------- how an invitation goes out
+
+
+def test_a_link_is_handed_over_and_nothing_is_mailed(admin: Actor):
+    invitation, secret = invited(admin, by_mail=False, days=3)
+    assert not Notice.objects.exists()
+    assert members.open_invitation(secret) == invitation
+    assert timedelta(days=2, hours=23) < invitation.expires_at - invitation.created_at <= timedelta(days=3)
+
+
+def test_a_personal_word_stands_in_the_letter_and_on_the_page(admin: Actor, guest: Client):
+    _, secret = invited(admin, note="  Your tides would be at home here. ")
+    (letter,) = Notice.objects.all()
+    assert "Ada Lindqvist writes:\n\nYour tides would be at home here.\n\n" in letter.body
+    assert "Your tides would be at home here." in guest.get(f"/invitations/{secret}").content.decode()
+
+
+def test_one_click_revokes_an_invitation_and_sends_the_same_anew(admin: Actor, browser_of: Callable[..., Client]):
+    first, old = invited(admin, credits=5, days=4, note="Do come.")
+    page = browser_of(admin).post(f"/program/invitations/{first.pk.hex}/again")
+    assert page.status_code == 200
+    new = page.context["link"].rpartition("/")[2]
+    first.refresh_from_db()
+    again = members.open_invitation(new)
+    assert first.state == "revoked"
+    assert (again.email, again.credits, again.note, again.cohort) == (first.email, 5, "Do come.", first.cohort)
+    assert abs(again.expires_at - again.created_at - timedelta(days=4)) < timedelta(seconds=5)
+    with pytest.raises(refusals.BadInvitation):
+        members.open_invitation(old)
+    assert Notice.objects.filter(email=SOMEBODY).count() == 2
+    assert browser_of(admin).post(f"/program/invitations/{first.pk.hex}/again").status_code == 409
+
+
+def test_the_page_shows_who_invited_when_they_came_and_the_seats_that_are_left(
+    admin: Actor, browser_of: Callable[..., Client]
+):
+    cohort = makers.cohort(name="Atelier", seats=2)
+    invitation, _ = invited(admin, cohort=cohort)
+    admit(invitation)
+    invitation.refresh_from_db()
+    page = browser_of(admin).get("/program/invitations").content.decode()
+    assert f"Accepted on {invitation.accepted_at:%-d %B %Y}" in page
+    assert "invited by Ada Lindqvist" in page
+    assert "Atelier: 1 seat left" in page
+
+
+# ---------------------------------------------------------------- what is done to a member
+
+
+@pytest.mark.parametrize("reason", ["", "  \n "])
+def test_nobody_is_suspended_or_let_go_without_a_reason(artist: Actor, admin: Actor, reason: str):
+    assert artist.membership is not None
+    for act in (members.suspend, members.end):
+        with pytest.raises(refusals.ReasonNeeded):
+            act(artist.membership, by=admin, reason=reason)
+    for kind in ("suspended", "ended"):
+        with pytest.raises(IntegrityError, match="has_a_reason"), atomic():
+            MembershipChange.objects.create(membership=artist.membership, kind=kind, made_by=admin.user)
+    assert Membership.objects.get(pk=artist.membership.pk).state == "active"
+
+
+def test_the_artist_reads_on_the_dashboard_and_on_a_page_of_their_own_who_suspended_them_and_why(
+    artist: Actor, admin: Actor, stranger: Actor, browser_of: Callable[..., Client]
+):
+    assert artist.membership is not None
+    members.suspend(artist.membership, by=admin, reason="One token in two countries.")
+    notices.send_waiting()
+    assert "One token in two countries." in mail.outbox[0].body
+    for path in ("/dashboard", "/membership", "/studio"):
+        page = browser_of(artist).get(path).content.decode()
+        assert "One token in two countries." in page, path
+        assert "Ada Lindqvist" in page, path
+    assert "countries" not in browser_of(stranger).get("/membership").content.decode()
+    members.resume(artist.membership, by=admin)
+    assert "is suspended.</strong>" not in browser_of(artist).get("/dashboard").content.decode()
+    assert "The suspension was ended by Ada Lindqvist" in browser_of(artist).get("/membership").content.decode()
+
+
+def test_what_was_done_is_written_once(artist: Actor, admin: Actor):
+    assert artist.membership is not None
+    members.suspend(artist.membership, by=admin, reason="A question.")
+    for statement in ("update gateway_membershipchange set reason = 'x'", "delete from gateway_membershipchange"):
+        with pytest.raises(IntegrityError), atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def test_the_reason_is_in_no_audit_entry(artist: Actor, admin: Actor):
+    assert artist.membership is not None
+    members.suspend(artist.membership, by=admin, reason="Grievous misconduct")
+    members.end(artist.membership, by=admin, reason="Grievous misconduct")
+    entries = audit.of(artist.membership)
+    assert [entry.action for entry in entries] == ["membership.suspended", "membership.left"]
+    assert not any(b"Grievous" in bytes(entry.body) for entry in entries)
+
+
+def test_credits_change_from_next_month_on(artist: Actor, admin: Actor):
+    assert artist.membership is not None
+    members.set_credits(artist.membership, 7, by=admin)
+    assert allowances.current(artist.membership).granted == 20, "this month was promised already"
+    assert artist.membership.credits == 7
+    change = MembershipChange.objects.get()
+    assert (change.kind, change.before, change.after) == ("credits", "20", "7")
+
+
+def test_a_member_moves_to_another_cohort_and_takes_all_along(artist: Actor, admin: Actor):
+    assert artist.membership is not None
+    generation = makers.queued(artist)
+    cohort = makers.cohort(seats=1)
+    members.move(artist.membership, cohort, by=admin)
+    members.move(artist.membership, cohort, by=admin)  # they are there: nothing is done or told
+    assert artist.membership.cohort == cohort
+    assert MembershipChange.objects.count() == 1
+    generation.refresh_from_db()
+    assert generation.membership == artist.membership
+
+
+# ---------------------------------------------------------------- leaving
+
+
+def test_who_leaves_keeps_what_is_theirs_and_their_tokens_are_dead_at_once(
+    artist: Actor, client_of: Callable[..., Any], browser_of: Callable[..., Client]
+):
+    client, browser = client_of(artist), browser_of(artist)
+    assert browser.post("/leave", {"word": "stay"}).status_code == 422
+    assert client.get("/v1/videos").status_code == 200
+    answer = browser.post("/leave", {"word": "Leave "})
+    assert (answer.status_code, answer["Location"]) == (302, "/membership")
+    assert client.get("/v1/videos").status_code == 401
+    assert Token.objects.live().count() == 0
+    page = browser.get("/membership").content.decode()
+    assert "Ines Marchetti left." in page
+    assert browser.get("/dashboard").status_code == 200
+    assert "You have left." in browser.get("/dashboard").content.decode()
+    assert "/mine" in browser.get("/dashboard").content.decode()
+    assert "nothing to leave" in browser.get("/leave").content.decode()
+    assert browser.post("/leave", {"word": "leave"}).status_code == 403
+
+
+def test_no_token_leaves(artist: Actor):
+    makers.token(artist)
+    with pytest.raises(refusals.MissingScope):
+        members.leave(by=Actor("token", user=artist.user, token=Token.objects.get()))
+    with pytest.raises(refusals.NotAMember):
+        members.leave(by=NOBODY)
+
+
+def test_an_artist_leaves_while_an_admin_lets_them_go(at_once: Callable[..., list[Any]]):
+    admin, artist = makers.admin(), makers.artist()
+    membership = artist.membership
+    assert membership is not None
+    answers = at_once(
+        partial(members.leave, by=artist), partial(members.end, membership, by=admin, reason="It is over.")
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["NoneType", "WrongState"]
+    assert (MembershipChange.objects.count(), Notice.objects.count()) == (1, 1)
+
+
+def test_a_token_that_reviews_and_has_no_membership_outlives_the_place(reviewer: Actor, admin: Actor):
+    makers.token(reviewer)
+    assert reviewer.user is not None
+    members.place(reviewer.user, makers.cohort(), by=admin)
+    members.leave(by=actors.person(reviewer.user))
+    assert Token.objects.live().count() == 1
+
+
+def test_who_has_left_can_be_given_a_place_again(artist: Actor, admin: Actor, browser_of: Callable[..., Client]):
+    assert artist.membership is not None and artist.user is not None
+    members.leave(by=artist)
+    with pytest.raises(refusals.MemberLeft):
+        members.move(artist.membership, makers.cohort(), by=admin)
+    path = f"/program/members/{artist.membership.pk.hex}"
+    answer = browser_of(admin).post(f"{path}/place", {"cohort": makers.cohort(credits=9).pk})
+    assert (answer.status_code, answer["Location"]) == (302, "/program/members")
+    again = actors.person(artist.user).membership
+    assert again is not None and again.credits == 9 and again.pk != artist.membership.pk
+    with pytest.raises(refusals.AlreadyAMember):
+        members.place(artist.user, makers.cohort(), by=admin)
+
+
+# ---------------------------------------------------------------- the admins' pages
+
+
+def test_an_admin_does_all_of_it_by_the_pages(artist: Actor, admin: Actor, browser_of: Callable[..., Client]):
+    membership, office = artist.membership, browser_of(admin)
+    assert membership is not None
+    other = makers.cohort(name="Second floor", seats=1)
+    path = f"/program/members/{membership.pk.hex}"
+    page = office.get("/program/members").content.decode()
+    assert "Ines Marchetti" in page and "Second floor" in page and "1 left" in page
+    said = {"suspend": {"reason": "A question."}, "resume": {}, "credits": {"credits": 3}, "move": {"cohort": other.pk}}
+    for act, typed in said.items():
+        answer = office.post(f"{path}/{act}", typed)
+        assert (answer.status_code, answer["Location"]) == (302, path), act
+    assert office.post(f"{path}/end", {"reason": " "}).status_code == 422
+    assert office.post(f"{path}/end", {"reason": "The year is over."}).status_code == 302
+    kinds = MembershipChange.objects.order_by("id").values_list("kind", "made_by")
+    assert admin.user is not None
+    assert list(kinds) == [(kind, admin.user.pk) for kind in ("suspended", "resumed", "credits", "moved", "ended")]
+    page = office.get(path).content.decode()
+    for told in ("A question.", "The year is over.", "Moved from", "From 20 to 3 credits a month"):
+        assert told in page
+    assert office.get("/program/members?show=left").content.decode().count("Ines Marchetti") == 1
+    assert "Ines Marchetti" not in office.get("/program/members?show=active").content.decode()
+
+
+def test_a_refused_change_keeps_what_was_typed_and_says_why(
+    artist: Actor, admin: Actor, browser_of: Callable[..., Client]
+):
+    membership, office = artist.membership, browser_of(admin)
+    assert membership is not None
+    full = makers.cohort(seats=0)
+    answer = office.post(f"/program/members/{membership.pk.hex}/move", {"cohort": full.pk})
+    assert answer.status_code == 409
+    assert "All 0 seats of" in answer.content.decode()
+    answer = office.post(f"/program/cohorts/{membership.cohort_id.hex}/seats", {"seats": 0})
+    assert answer.status_code == 409
+    assert "it can&#x27;t have fewer" in answer.content.decode()
+    assert office.post(f"/program/cohorts/{membership.cohort_id.hex}/seats", {"seats": 4}).status_code == 302
+    membership.cohort.refresh_from_db()
+    assert membership.cohort.seats == 4

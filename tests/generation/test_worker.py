@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
@@ -10,7 +11,7 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.db.transaction import on_commit
 
-from gateway import allowances, audit, refusals
+from gateway import allowances, audit, members, refusals
 from gateway.models import LedgerEntry
 from generation import engines, generations, worker
 from generation.models import Generation, Output
@@ -360,3 +361,36 @@ def test_a_generation_that_is_begun_again_keeps_its_place_and_its_credits(artist
     assert allowances.current(artist.membership).held == generation.credits
     again = worker.scheduling.claim("default", worker="gpu@alive")
     assert (again, again.fence) == (generation, 2)
+
+
+def test_what_an_artist_who_left_was_waiting_for_is_cancelled_and_given_back_once(artist, stranger, admin):
+    membership = artist.membership
+    waits, runs, other = makers.queued(artist), makers.queued(artist), makers.queued(stranger)
+    Generation.objects.filter(pk=runs.pk).update(
+        state="in_progress", fence=1, started_at=Now(), lease_until=Now() + timedelta(minutes=1)
+    )
+    members.suspend(membership, by=admin, reason="A question.")
+    worker.sweep()
+    waits.refresh_from_db()
+    assert waits.state == "queued", "whoever is suspended may be back soon"
+    members.end(membership, by=admin, reason="The year is over.")
+    assert worker.sweep() == {"default"}
+    worker.sweep()
+    states = dict(Generation.objects.values_list("pk", "state"))
+    assert states == {waits.pk: "cancelled", runs.pk: "cancelled", other.pk: "queued"}
+    assert closings(waits) == closings(runs) == ["give_back"]
+    assert allowances.current(membership).held == 0
+
+
+def test_who_leaves_while_it_is_drawn_stops_it_at_that_step(long_lease, artist, draw, at):
+    generation = makers.queued(artist, seconds=1, steps=4)
+
+    def go() -> None:
+        members.leave(by=artist)
+        worker.sweep()
+
+    at[2] = go
+    draw()
+    generation.refresh_from_db()
+    assert Watched.seen == [1, 2]
+    assert (generation.state, closings(generation), kept_files()) == ("cancelled", ["give_back"], 0)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from generation import generations
+from gateway import members
+from generation import generations, worker
 from review import decisions, history, publishing, queue, submissions
 from review.models import Publication
 from tests import makers
@@ -29,6 +30,13 @@ def test_what_was_cancelled_says_that_the_credits_came_back(artist):
     generation = makers.queued(artist)
     generations.cancel(generation, by=artist)
     assert told(generation)[-1] == "You cancelled it; the credits came back."
+
+
+def test_what_was_cancelled_because_its_artist_left_says_so(artist):
+    generation = makers.queued(artist)
+    members.leave(by=artist)
+    worker.sweep()
+    assert told(generation)[-1] == "It was cancelled, because your membership had ended; the credits came back."
 
 
 def test_the_whole_life_is_told_in_its_order(artist, reviewer, no_undo):
