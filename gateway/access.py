@@ -5,12 +5,14 @@ from functools import wraps
 from typing import Any, Concatenate
 from urllib.parse import urlencode
 
+from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from gateway import actors, keys
 from gateway import brakes as gateway_brakes
 from gateway.actors import Actor
+from gateway.models import User
 
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
 
@@ -27,6 +29,18 @@ def actor_of(request: HttpRequest) -> Actor:
             found = actors.NOBODY
         request.actor = found  # type: ignore[attr-defined]
     return found
+
+
+def bearer_of(request: HttpRequest) -> str | None:
+    """The secret in `Authorization: Bearer …` (RFC 6750), None when the request carries none."""
+    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def proven_by(request: HttpRequest, user: User) -> set[int]:
+    """The ids of the second factors that were used in this session."""
+    records = get_authentication_records(request, user)
+    return {record["id"] for record in records if record.get("method") == "mfa" and "id" in record}
 
 
 def signed_in(view: View) -> View:

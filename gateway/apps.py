@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
@@ -8,6 +10,9 @@ class GatewayConfig(AppConfig):
     name = "gateway"
     verbose_name = "Program"
     celery = app  # made before any task is: each process rings this program's bells
+
+    def ready(self) -> None:
+        import_module("gateway.receivers")  # allauth's signals are heard from now on
 
 
 class RecordsConfig(AdminConfig):

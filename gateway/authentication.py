@@ -7,7 +7,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from gateway import addresses, tokens
+from gateway import access, addresses, tokens
 from gateway.actors import Actor
 from gateway.models import Token, User
 
@@ -16,12 +16,12 @@ class Bearer(BaseAuthentication):
     """`Authorization: Bearer …` (RFC 6750)."""
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        secret = access.bearer_of(request._request)
+        if secret is None:
             return None
         agent = request.headers.get("User-Agent", "")
         token = tokens.find(
-            secret.strip(),
+            secret,
             address=addresses.of(request._request),
             doing=f"{request.method} {request.path} {agent}",
         )

@@ -4,14 +4,16 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 
-from gateway import addresses, audit, keys, refusals
+from gateway import access, addresses, audit, keys, refusals, second_factors, sessions
 from gateway.access import actor_of, must_be_open
 from gateway.actors import NOBODY
 from gateway.models.base import new_id
@@ -19,6 +21,9 @@ from gateway.models.base import new_id
 log = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
 PROBES = {"/healthz", "/readyz"}
+# What a reviewer or an admin reaches without a second factor: to set one up; to prove the one that they have.
+SETTING_UP = ("/accounts/",)
+PROVING = ("/accounts/2fa/reauthenticate/", "/accounts/2fa/webauthn/reauthenticate/", "/accounts/logout/")
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -102,9 +107,52 @@ class Refusals:
         return refuse(request, exception) if isinstance(exception, refusals.Refused) else None
 
 
+class SecondFactor:
+    """Reviewers and admins pass with a second factor only, in every session and at every door.
+
+    1. A token is not asked: one that may review was issued to somebody who had a second factor.
+    2. Who has none is led to set one up, and reaches nothing but the pages of their own account.
+    3. Who has one and did not use it in this session (which is older, say) reaches nothing but the page that asks it.
+    4. A second factor that was removed has proven nothing.
+
+    It also notes when each session was last used.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path not in PROBES and request.user.is_authenticated and request.session.session_key:
+            agent = request.META.get("HTTP_USER_AGENT", "")
+            sessions.seen(request.session.session_key, address=addresses.of(request), agent=agent)
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        if request.path in PROBES or (_is_rest(request) and access.bearer_of(request) is not None):
+            return None
+        if not request.user.is_authenticated or not second_factors.required(request.user):
+            return None
+        held = second_factors.held(request.user)
+        if access.proven_by(request, request.user) & held.keys():
+            return None
+        return _lead_to_second_factor(request, set(held.values()) & set(second_factors.KINDS))
+
+
+def _lead_to_second_factor(request: HttpRequest, usable: set[str]) -> HttpResponseBase | None:
+    if request.path.startswith(PROVING if usable else SETTING_UP):
+        request.second_factor_missing = True  # type: ignore[attr-defined]
+        return None
+    if request.method not in SAFE or _is_rest(request):
+        return refuse(request, refusals.SecondFactorFirst())
+    if not usable:
+        return redirect("mfa_index")
+    page = "mfa_reauthenticate" if "totp" in usable else "mfa_reauthenticate_webauthn"
+    return redirect(reverse(page) + "?" + urlencode({"next": request.get_full_path()}, safe="/"))
+
+
 def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     """The answer that says no in the refusal's own sentence."""
-    if request.path == "/v1" or request.path.startswith("/v1/"):
+    if _is_rest(request):
         response: HttpResponse = JsonResponse(problem(refusal), status=refusal.status)
     else:
         response = render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
@@ -112,6 +160,10 @@ def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     if refusal.retry_after is not None:
         response["Retry-After"] = str(refusal.retry_after)
     return response
+
+
+def _is_rest(request: HttpRequest) -> bool:
+    return request.path == "/v1" or request.path.startswith("/v1/")
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:

@@ -114,6 +114,10 @@ class AdminsOnly(Refused):
     """Only an admin may do that."""
 
 
+class SecondFactorFirst(Refused):
+    """Reviewers and admins need a second factor: set up an authenticator app or a passkey, or confirm yours, first."""
+
+
 class ReviewersOnly(Refused):
     """Only a reviewer may do that."""
 

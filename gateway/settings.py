@@ -113,6 +113,7 @@ DEBUG = env_flag("DEBUG")
 SECRET_KEY = env("SECRET_KEY") or (PLACES.secret_key() if EMBEDDED else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is missing: set it to a long random text, the same in every process.")
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS")  # earlier ones: what they signed or encrypted is still read
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     urlsplit(BASE_URL).hostname or "localhost",
     "localhost",
@@ -142,6 +143,8 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "rest_framework",
     "gateway.apps.GatewayConfig",
@@ -161,6 +164,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "gateway.middleware.Refusals",
+    "gateway.middleware.SecondFactor",
 ]
 TEMPLATES = [
     {
@@ -198,6 +202,24 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_CHANGE_EMAIL = True  # one address a person; the old one stands until the new one is verified
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # whoever changes a password or a second factor: its owner hears of it by mail
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# A studio behind one router has one address, so what is counted by address is generous; guessing one person's password
+# is stopped by the count of that account (`key`).
+ACCOUNT_RATE_LIMITS = {
+    "login": "120/m/ip",
+    "login_failed": "60/m/ip,5/5m/key",
+}
+
+REQUIRE_MFA = env_flag("REQUIRE_MFA") if env("REQUIRE_MFA") else not EMBEDDED  # of reviewers and admins
+MFA_ADAPTER = "gateway.adapter.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = PROGRAM_NAME
+MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody comes in without a verified one; a change of it is what waits
 
 HTTPS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

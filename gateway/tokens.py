@@ -16,9 +16,9 @@ from django.db.models.functions import Least, Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, brakes, keys, networks, notices, refusals, terms
+from gateway import audit, brakes, keys, networks, notices, refusals, second_factors, terms
 from gateway.actors import Actor
-from gateway.models import Token
+from gateway.models import Token, User
 
 KIND = "artist", "service", "test"
 MAX_DAYS = 3650
@@ -42,8 +42,8 @@ def issue(
 
     `networks` is from where it works (empty: anywhere), `requests_a_minute` and `credits_limit` (a month) what it may
     use of its member's. In mode "test" it draws with the small model, for nothing. Raises SignInFirst for nobody,
-    TokensMakeNoTokens, Braked, TermsNotAccepted, ReviewersOnly, TestsOnlyGenerate, BadEnd, BadNetwork,
-    TooManyNetworks.
+    TokensMakeNoTokens, Braked, TermsNotAccepted, ReviewersOnly, SecondFactorFirst, TestsOnlyGenerate, BadEnd,
+    BadNetwork, TooManyNetworks.
     """
     if by.user is None:
         raise refusals.SignInFirst
@@ -51,7 +51,7 @@ def issue(
         raise refusals.TokensMakeNoTokens
     brakes.must_be_free(by)
     if "review" in scopes:
-        by.must_be_reviewer()
+        _must_have_second_factor(by.must_be_reviewer())
     terms.must_have_accepted(by)
     if mode == "test" and (by.membership is None or not {"generate"}.issuperset(scopes)):
         raise refusals.TestsOnlyGenerate(param="scopes")
@@ -221,3 +221,8 @@ def _note(token: Token, address: str, doing: str) -> None:
     Token.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=minute_ago), pk=token.pk).update(
         last_used_at=Now(), last_address=address or None, last_use=_printable(keys.redacted(doing))[:200]
     )
+
+
+def _must_have_second_factor(user: User) -> None:
+    if second_factors.required(user) and not second_factors.has(user):
+        raise refusals.SecondFactorFirst

@@ -5,7 +5,7 @@ from django.urls import include, path, register_converter
 
 from gateway import converters
 from gateway.resources import terms as terms_resources
-from gateway.views import access_requests, coming_in, general, invitations, members, terms, tokens
+from gateway.views import access_requests, coming_in, general, invitations, members, security, terms, tokens
 
 register_converter(converters.Hex, "hex")
 
@@ -51,7 +51,11 @@ urlpatterns = [
     path("program/cohorts/<hex:cohort>/seats", members.set_seats),
     path("membership", members.mine),
     path("leave", members.leave),
+    path("access/security", security.security_page),
+    path("access/sessions/end-others", security.end_other_sessions),
+    path("access/sessions/<int:session>/end", security.end_session),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
     path("", include("generation.urls")),
     path("", include("review.urls")),

@@ -17,6 +17,8 @@ NOT_MINE = (404, 404, 404, 404)  # stranger, reviewer, holder, admin
 POSTS = {
     "access/tokens": (DETOUR, 422, 422, 422, 422, 422),
     "access/tokens/<hex:token>/revoke": (DETOUR, 404, *NOT_MINE),
+    "access/sessions/end-others": (DETOUR, 302, 302, 302, 302, 302),
+    "access/sessions/<int:session>/end": (DETOUR, 404, *NOT_MINE),
     "program/invitations": (DETOUR, 403, 403, 403, 403, 422),
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 404),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 422),
@@ -239,6 +241,20 @@ ACCOUNTS = {
     "accounts/password/reset/key/done/": (200, 200),
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": (200, 200),
     "accounts/password/reset/done/": (200, 200),
+    "accounts/2fa/": (302, 200),
+    "accounts/2fa/authenticate/": (302, 302),
+    "accounts/2fa/reauthenticate/": (302, 403),  # who has neither password nor second factor can't
+    "accounts/2fa/totp/activate/": (302, 200),
+    "accounts/2fa/totp/deactivate/": (302, 404),
+    "accounts/2fa/recovery-codes/": (302, 404),
+    "accounts/2fa/recovery-codes/generate/": (302, 200),
+    "accounts/2fa/recovery-codes/download/": (302, 404),
+    "accounts/2fa/webauthn/": (302, 200),
+    "accounts/2fa/webauthn/add/": (302, 200),
+    "accounts/2fa/webauthn/reauthenticate/": (302, 403),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": (302, 404),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": (302, 404),
+    "accounts/2fa/webauthn/login/": (302, 302),
 }
 
 
@@ -250,6 +266,7 @@ def test_every_door_of_the_accounts_is_listed_and_answers_so(artist, settings):
         path = "/" + door.replace("^confirm-email/(?P<key>[-:\\w]+)/$", "confirm-email/made-up/").replace(
             "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", "password/reset/key/1-made-up/"
         )
+        path = path.replace("<int:pk>", "1")
         for place, client in enumerate((Client(), caller(artist, ""))):
             answer = client.get(path)
             if answer.status_code != told[place]:

@@ -38,7 +38,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
 
 LISTS = {
     "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/membership", "/", "/terms", "/terms/accept"],
-    "reviewer": ["/review", "/access"],
+    "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
         "/program/brakes",
