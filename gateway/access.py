@@ -9,11 +9,12 @@ from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from gateway import actors, keys
+from gateway import actors, impersonations, keys
 from gateway import brakes as gateway_brakes
 from gateway.actors import Actor
 from gateway.models import User
 
+VISIT = "impersonation"  # where a session keeps which one is on
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
 
 
@@ -25,6 +26,8 @@ def actor_of(request: HttpRequest) -> Actor:
         if user is not None and user.is_authenticated:
             key = request.session.session_key
             found = actors.person(user, keys.alias(key) if key else None)  # type: ignore[arg-type]
+            if (visit := request.session.get(VISIT)) is not None:
+                found = impersonations.as_artist(visit, found)
         else:
             found = actors.NOBODY
         request.actor = found  # type: ignore[attr-defined]

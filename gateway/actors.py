@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from gateway import refusals
-from gateway.models import Membership, Token, User
+from gateway.models import Impersonation, Membership, Token, User
 
 Kind = Literal["person", "token", "worker", "system", "nobody"]
 
@@ -22,6 +22,7 @@ class Actor:
     user: User | None = None
     token: Token | None = None
     name: str = ""  # of a worker
+    impersonation: Impersonation | None = None  # an admin looks as `user`: to read, not to change
     session: UUID | None = None  # which browser session of theirs, see gateway.keys.alias
 
     @property

@@ -13,6 +13,7 @@ from gateway.models import (
     Brake,
     Cohort,
     Entry,
+    Impersonation,
     Invitation,
     LedgerEntry,
     Membership,
@@ -118,6 +119,12 @@ class AccessRequestAdmin(ReadOnly):
 @admin.register(Program)
 class ProgramAdmin(ReadOnly):
     list_display = ("takes_requests", "request_hours")
+
+
+@admin.register(Impersonation)
+class ImpersonationAdmin(ReadOnly):
+    list_display = ("created_at", "admin", "artist", "reason", "ends_at", "ended_at")
+    list_select_related = ("admin", "artist")
 
 
 @admin.register(Token)

@@ -24,6 +24,7 @@ PROBES = {"/healthz", "/readyz"}
 # What a reviewer or an admin reaches without a second factor: to set one up; to prove the one that they have.
 SETTING_UP = ("/accounts/",)
 PROVING = ("/accounts/2fa/reauthenticate/", "/accounts/2fa/webauthn/reauthenticate/", "/accounts/logout/")
+OWN_PAGES, END_VISIT = ("/admin/", "/accounts/", "/program/"), "/impersonation/end"
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -136,6 +137,26 @@ class SecondFactor:
         if access.proven_by(request, request.user) & held.keys():
             return None
         return _lead_to_second_factor(request, set(held.values()) & set(second_factors.KINDS))
+
+
+class OnlyLooking:
+    """An admin who looks as an artist reads, at every door, and changes nothing but to end it.
+
+    Their own pages are shut meanwhile, so that nobody mistakes whose they are: records, program, sign-in.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if request.path in PROBES or actor_of(request).impersonation is None or request.path == END_VISIT:
+            return None
+        if request.method in SAFE and not request.path.startswith(OWN_PAGES):
+            return None
+        return refuse(request, refusals.ReadOnlyWhileImpersonating())
 
 
 def _lead_to_second_factor(request: HttpRequest, usable: set[str]) -> HttpResponseBase | None:

@@ -118,6 +118,16 @@ class SecondFactorFirst(Refused):
     """Reviewers and admins need a second factor: set up an authenticator app or a passkey, or confirm yours, first."""
 
 
+class ReadOnlyWhileImpersonating(Refused):
+    """You look as an artist at the moment: you read what they read, change nothing, and your own pages are shut."""
+
+
+class ArtistsOnly(Refused):
+    """You can look as an artist only: somebody with a place in a cohort, who neither reviews nor administers."""
+
+    status = 409
+
+
 class ReviewersOnly(Refused):
     """Only a reviewer may do that."""
 

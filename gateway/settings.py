@@ -165,6 +165,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "gateway.middleware.Refusals",
     "gateway.middleware.SecondFactor",
+    "gateway.middleware.OnlyLooking",
 ]
 TEMPLATES = [
     {

@@ -5,7 +5,17 @@ from django.urls import include, path, register_converter
 
 from gateway import converters
 from gateway.resources import terms as terms_resources
-from gateway.views import access_requests, coming_in, general, invitations, members, security, terms, tokens
+from gateway.views import (
+    access_requests,
+    coming_in,
+    general,
+    impersonations,
+    invitations,
+    members,
+    security,
+    terms,
+    tokens,
+)
 
 register_converter(converters.Hex, "hex")
 
@@ -51,6 +61,9 @@ urlpatterns = [
     path("program/cohorts/<hex:cohort>/seats", members.set_seats),
     path("membership", members.mine),
     path("leave", members.leave),
+    path("access/visits", impersonations.visits),
+    path("program/impersonation", impersonations.looking),
+    path("impersonation/end", impersonations.end),
     path("access/security", security.security_page),
     path("access/sessions/end-others", security.end_other_sessions),
     path("access/sessions/<int:session>/end", security.end_session),

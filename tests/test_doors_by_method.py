@@ -17,6 +17,8 @@ NOT_MINE = (404, 404, 404, 404)  # stranger, reviewer, holder, admin
 POSTS = {
     "access/tokens": (DETOUR, 422, 422, 422, 422, 422),
     "access/tokens/<hex:token>/revoke": (DETOUR, 404, *NOT_MINE),
+    "program/impersonation": (DETOUR, 403, 403, 403, 403, 422),
+    "impersonation/end": (DETOUR, 302, 302, 302, 302, 302),
     "access/sessions/end-others": (DETOUR, 302, 302, 302, 302, 302),
     "access/sessions/<int:session>/end": (DETOUR, 404, *NOT_MINE),
     "program/invitations": (DETOUR, 403, 403, 403, 403, 422),

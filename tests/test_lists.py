@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import access_requests, brakes, members, terms, tokens
+from gateway import access_requests, brakes, impersonations, members, terms, tokens
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue
@@ -27,6 +27,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         price = [Price("feedback", "Words", 100)]
         made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
         terms.accept(made, artist.user, by=artist)
+        impersonations.begin(artist.user, by=admin, reason="x")
         members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
         makers.artist(cohort=artist.membership.cohort)
         makers.artist()
@@ -37,7 +38,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
 
 
 LISTS = {
-    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/membership", "/", "/terms", "/terms/accept"],
+    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/access/visits", "/membership", "/", "/terms", "/terms/accept"],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
@@ -46,12 +47,13 @@ LISTS = {
         "/program/requests",
         "/program/requests?show=answered",
         "/program/members",
+        "/program/impersonation",
         *(
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
-                "gateway/rate", "gateway/termsacceptance",
+                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from gateway import refusals
 from gateway.models import Entry
 from gateway.models.base import new_id
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: The request that is being answered, set by the middleware; change entries name it.
 request_id: ContextVar[UUID | None] = ContextVar("request_id", default=None)
+
+
+UNCHANGING = ("request.", "impersonation.")
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
@@ -42,7 +46,10 @@ def record(
 
     `action` is `noun.state` or `noun.verbed`; `subject` is a row with NOUN and pk; `facts` may hold ids, numbers and
     plain words only; whatever a person could be known by goes into `detail`.
+    Who looks as somebody else changes nothing: raises ReadOnlyWhileImpersonating for every change, which falls with it.
     """
+    if by.impersonation is not None and not action.startswith(UNCHANGING):
+        raise refusals.ReadOnlyWhileImpersonating
     entry_id = new_id()
     body: dict[str, Any] = {"v": 1, "id": entry_id, "action": action, "actor": _actor(by)}
     if subject is not None:
@@ -79,4 +86,7 @@ def _actor(by: "Actor") -> dict[str, Any]:
         actor["token"] = by.token.pk
     if by.name:
         actor["name"] = by.name
+    if by.impersonation is not None:
+        actor["impersonator"] = by.impersonation.admin_id
+        actor["impersonation"] = by.impersonation.pk
     return actor

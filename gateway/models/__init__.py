@@ -3,6 +3,7 @@
 from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
 from .brakes import Brake
+from .impersonations import Impersonation
 from .members import AccessRequest, Cohort, Invitation, Membership, MembershipChange, SignInLink, User
 from .notices import Notice
 from .program import Program, Rate, Terms, TermsAcceptance
@@ -16,6 +17,7 @@ __all__ = [
     "Cohort",
     "Detail",
     "Entry",
+    "Impersonation",
     "Invitation",
     "LedgerEntry",
     "Membership",
