@@ -12,6 +12,7 @@ from gateway.models import (
     Allowance,
     Brake,
     Cohort,
+    Contribution,
     Entry,
     Impersonation,
     Invitation,
@@ -73,6 +74,15 @@ class TermsAdmin(ReadOnly):
     """Published at /program/terms, where the members are told."""
 
     list_display = ("version", "in_force_at", "currency", "created_at")
+
+
+@admin.register(Contribution)
+class ContributionAdmin(ReadOnly):
+    """Decided and paid at /program/contributions."""
+
+    list_display = ("created_at", "user", "kind", "title", "minutes", "amount", "state", "paid_at", "reference")
+    list_select_related = ("user",)
+    list_filter = ("state", "kind")
 
 
 @admin.register(Rate)

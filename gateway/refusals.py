@@ -257,6 +257,38 @@ class TermsBackdated(Refused):
     status = 400
 
 
+class NotOnTheRateCard(Refused):
+    """The rate card that you accepted (version {version}) has no rate for a {kind}."""
+
+    status = 400
+
+
+class MinutesMissing(Refused):
+    """Test time is reported in minutes, from 1 to 1440 at a time; nothing else has minutes."""
+
+    status = 400
+
+
+class WordsMissing(Refused):
+    """Write {what}: without it nothing was recorded."""
+
+    status = 400
+
+
+class OwnContribution(Refused):
+    """This is your own contribution, and nobody decides about their own."""
+
+
+class NotYoursToHear(Refused):
+    """You declined this yourself: a dispute is decided by somebody else."""
+
+
+class NotOwed(Refused):
+    """Not all of these are owed any more, so none was marked as paid. Look at the list again."""
+
+    status = 409
+
+
 class BadSignInLink(Refused):
     """This sign-in link was used already or has run out. Start the gateway again for new ones."""
 

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from gateway import converters
+from gateway.resources import contributions as contribution_resources
 from gateway.resources import terms as terms_resources
 from gateway.views import (
     access_requests,
     coming_in,
+    contributions,
     general,
     impersonations,
     invitations,
@@ -42,6 +44,20 @@ urlpatterns = [
     path("program/invitations/<hex:invitation>/revoke", invitations.revoke_invitation),
     path("program/terms", terms.draft),
     path("program/terms/publish", terms.publish),
+    path("contributions", contributions.mine),
+    path("contributions/<hex:contribution>/dispute", contributions.dispute),
+    path("contributions/statement", contributions.statement),
+    path("contributions/statement.csv", contributions.statement_csv),
+    path("program/contributions", contributions.office),
+    path("program/contributions.csv", contributions.office_csv),
+    path("program/contributions/pay", contributions.pay),
+    *(
+        path(f"program/contributions/<hex:contribution>/{verdict}", contributions.decide, {"verdict": verdict})
+        for verdict in ("accept", "decline", "uphold")
+    ),
+    path("v1/contributions", contribution_resources.Contributions.as_view()),
+    path("v1/contributions/<str:contribution_id>", contribution_resources.OneContribution.as_view()),
+    path("v1/contributions/<str:contribution_id>/dispute", contribution_resources.DisputeContribution.as_view()),
     path("v1/terms", terms_resources.InForce.as_view()),
     path("v1/terms/accept", terms_resources.Accept.as_view()),
     path("program/invitations/<hex:invitation>/again", invitations.invite_anew),

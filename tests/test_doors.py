@@ -49,6 +49,19 @@ DOORS = {
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 405),
     "program/terms": (DETOUR, 403, 403, 403, 403, 200),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 405),
+    "contributions": (DETOUR, 200, 200, 200, 200, 200),
+    "contributions/<hex:contribution>/dispute": (DETOUR, 405, 405, 405, 405, 405),
+    "contributions/statement": (DETOUR, 200, 200, 200, 200, 200),
+    "contributions/statement.csv": (DETOUR, 200, 200, 200, 200, 200),
+    "program/contributions": (DETOUR, 403, 403, 403, 403, 200),
+    "program/contributions.csv": (DETOUR, 403, 403, 403, 403, 200),
+    **{
+        f"program/contributions/{act}": (DETOUR, 403, 403, 403, 403, 405)
+        for act in ("pay", *(f"<hex:contribution>/{verdict}" for verdict in ("accept", "decline", "uphold")))
+    },
+    "v1/contributions": (401, 200, 200, 200, 200, 200),
+    "v1/contributions/<str:contribution_id>": (401, 404, 404, 404, 404, 404),
+    "v1/contributions/<str:contribution_id>/dispute": (401, 405, 405, 405, 405, 405),
     "v1/terms": (401, 404, 404, 404, 404, 404),
     "v1/terms/accept": (401, 405, 405, 405, 405, 405),
     "program/invitations/<hex:invitation>/again": (DETOUR, 403, 403, 403, 403, 405),
@@ -158,6 +171,8 @@ def address(door: str, submission: Submission) -> str:
         "<hex:publication>": submission.pk.hex,
         "<str:secret>": "bat_invitation_made-up",
         "<int:version>": "1",
+        "<hex:contribution>": unknown,
+        "<str:contribution_id>": f"contribution_{unknown}",
         "<hex:token>": unknown,
         "<int:session>": "0",
         "<hex:invitation>": unknown,

@@ -30,6 +30,15 @@ POSTS = {
     "terms/accept": (DETOUR, 422, 422, 422, 422, 422),
     "program/terms": (DETOUR, 403, 403, 403, 403, 422),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 422),
+    "contributions": (DETOUR, 422, 422, 422, 422, 422),
+    "contributions/<hex:contribution>/dispute": (DETOUR, 404, *NOT_MINE),
+    "program/contributions/pay": (DETOUR, 403, 403, 403, 403, 400),
+    **{
+        f"program/contributions/<hex:contribution>/{verdict}": (DETOUR, 403, 403, 403, 403, 404)
+        for verdict in ("accept", "decline", "uphold")
+    },
+    "v1/contributions": (401, 400, 400, 400, 400, 400),
+    "v1/contributions/<str:contribution_id>/dispute": (401, 404, *NOT_MINE),
     "v1/terms/accept": (401, 403, 403, 403, 403, 403),
     "program/invitations/<hex:invitation>/again": (DETOUR, 403, 403, 403, 403, 404),
     "program/requests/door": (DETOUR, 403, 403, 403, 403, 422),

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import access_requests, brakes, impersonations, members, terms, tokens
+from gateway import access_requests, brakes, contributions, impersonations, members, terms, tokens
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue
@@ -28,6 +28,10 @@ def grow(artist, reviewer, admin, n: int) -> None:
         made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
         terms.accept(made, artist.user, by=artist)
         impersonations.begin(artist.user, by=admin, reason="x")
+        for _ in range(3):
+            done = contributions.report(by=artist, kind="feedback", title="x", body="x")
+        contributions.decline(done, by=admin, reason="x")
+        contributions.accept(contributions.waiting()[0], by=admin)
         members.invite(f"{makers.number.__next__()}@example.org", by=admin, cohort=artist.membership.cohort)
         makers.artist(cohort=artist.membership.cohort)
         makers.artist()
@@ -38,7 +42,8 @@ def grow(artist, reviewer, admin, n: int) -> None:
 
 
 LISTS = {
-    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/access/visits", "/membership", "/", "/terms", "/terms/accept"],
+    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/access/visits", "/membership", "/", "/terms", "/terms/accept",
+               "/contributions", "/contributions/statement", "/contributions/statement.csv"],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
@@ -48,12 +53,14 @@ LISTS = {
         "/program/requests?show=answered",
         "/program/members",
         "/program/impersonation",
+        "/program/contributions",
+        "/program/contributions.csv",
         *(
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
-                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance",
+                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",
@@ -62,7 +69,7 @@ LISTS = {
     ],
 }  # fmt: skip
 API = {
-    "artist": ["/v1/videos", "/v1/submissions", "/v1/publications", "/v1/models"],
+    "artist": ["/v1/videos", "/v1/submissions", "/v1/publications", "/v1/models", "/v1/contributions"],
     "reviewer": ["/v1/reviews"],
 }
 

@@ -3,6 +3,7 @@
 from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
 from .brakes import Brake
+from .contributions import Contribution
 from .impersonations import Impersonation
 from .members import AccessRequest, Cohort, Invitation, Membership, MembershipChange, SignInLink, User
 from .notices import Notice
@@ -15,6 +16,7 @@ __all__ = [
     "Allowance",
     "Brake",
     "Cohort",
+    "Contribution",
     "Detail",
     "Entry",
     "Impersonation",
