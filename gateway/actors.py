@@ -6,16 +6,17 @@ from typing import Literal
 from uuid import UUID
 
 from gateway import refusals
-from gateway.models import Impersonation, Membership, Token, User
+from gateway.models import GuestPass, Impersonation, Membership, Token, User
 
-Kind = Literal["person", "token", "worker", "system", "nobody"]
+Kind = Literal["person", "token", "guest", "worker", "system", "nobody"]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: a person in a browser, a token, a worker, the program itself, or nobody that we know.
+    """Who acts: a person in a browser, a token, a guest, a worker, the program itself, or nobody that we know.
 
-    Rule functions take one as `by=`; audit entries name it.
+    Rule functions take one as `by=`; audit entries name it. A guest has a guest pass and no `user`: what asks for a
+    person never takes them for the artist whose pass it is.
     """
 
     kind: Kind
@@ -24,6 +25,9 @@ class Actor:
     name: str = ""  # of a worker
     impersonation: Impersonation | None = None  # an admin looks as `user`: to read, not to change
     session: UUID | None = None  # which browser session of theirs, see gateway.keys.alias
+    guest_pass: GuestPass | None = None
+    visitor: bytes = b""  # which of a pass's guests, as a fingerprint of what their browser keeps
+    visitor_address: bytes = b""  # where from, as a fingerprint of one day
 
     @property
     def is_reviewer(self) -> bool:
@@ -35,7 +39,9 @@ class Actor:
 
     @cached_property
     def membership(self) -> Membership | None:
-        """The one that is not left, if any; a token's is the one that it was issued under."""
+        """The one that is not left, if any; a token's is that which it was issued under, a guest's their artist's."""
+        if self.guest_pass is not None:
+            return self.guest_pass.membership
         if self.user is None:
             return None
         if self.token is not None:
@@ -51,7 +57,9 @@ class Actor:
         return self.user.memberships.select_related("cohort").order_by("-id").first()
 
     def must_be_member(self) -> Membership:
-        """Their membership. Raises NotAMember, or Suspended when it is."""
+        """Their membership. Raises NotAMember, or Suspended when it is; of a guest's artist GuestPassPaused."""
+        if self.guest_pass is not None and self.guest_pass.membership.state != "active":
+            raise refusals.GuestPassPaused
         if self.membership is None:
             raise refusals.NotAMember
         if self.membership.state == "suspended":
@@ -71,7 +79,9 @@ class Actor:
         return self.user
 
     def must_have(self, scope: str) -> None:
-        """Raises MissingScope when a token without `scope` asks; a person in a browser has all."""
+        """Raises MissingScope when a token without `scope` asks; a person in a browser has all, a guest has one."""
+        if self.kind == "guest" and scope != "generate":
+            raise refusals.NotForGuests
         if self.token is not None and scope not in self.token.scopes:
             raise refusals.MissingScope(scope=scope)
 

@@ -14,6 +14,7 @@ from gateway.models import (
     Cohort,
     Contribution,
     Entry,
+    GuestPass,
     Impersonation,
     Invitation,
     LedgerEntry,
@@ -142,6 +143,14 @@ class TokenAdmin(ReadOnly):
     list_display = ("label", "user", "last_four", "scopes", "expires_at", "revoked_at", "last_used_at")
     list_select_related = ("user",)
     exclude = ("digest",)
+
+
+@admin.register(GuestPass)
+class GuestPassAdmin(ReadOnly):
+    list_display = ("last_four", "membership", "generations", "credits", "state", "ends_at", "created_at")
+    list_select_related = ("membership__user", "membership__cohort")
+    list_filter = ("state",)
+    exclude = ("digest", "label")
 
 
 @admin.register(Allowance)

@@ -132,11 +132,12 @@ def consequence(brake: Brake) -> str:
 
 
 def _of(by: Actor) -> dict[str, UUID | None]:
-    membership = by.membership
+    membership, token = by.membership, by.guest_pass.token if by.guest_pass else by.token
     return {
-        "token": by.token.pk if by.token else None,
+        "token": token.pk if token else None,
         "session": by.session,
-        "artist": by.user.pk if by.user else None,
+        "guest_pass": by.guest_pass.pk if by.guest_pass else None,
+        "artist": membership.user_id if by.guest_pass and membership else by.user.pk if by.user else None,
         "cohort": membership.cohort_id if membership else None,
     }
 

@@ -100,6 +100,54 @@ class TestsOnlyGenerate(Refused):
     status = 400
 
 
+class UnknownGuestPass(Refused):
+    """There is no guest pass at this address. Perhaps part of the link is missing: ask who gave it to you."""
+
+    status = 404
+
+
+class GuestPassRevoked(Refused):
+    """The artist has taken this guest pass back. What was made with it is with them."""
+
+    status = 410
+
+
+class GuestPassEnded(Refused):
+    """This guest pass has ended. What was made with it is with the artist who lent it."""
+
+    status = 410
+
+
+class GuestPassPaused(Refused):
+    """This guest pass rests at the moment, because nothing new can be made in its artist's name. Try again later."""
+
+
+class GuestPassUsedUp(Refused):
+    """This guest pass has {left} left, and this would take {asked}. Nothing was asked for."""
+
+
+class EnoughForToday(Refused):
+    """From your network {number} {were} asked for today, as many as this guest pass allows. Come back tomorrow."""
+
+    status = 429
+
+
+class ArtistOutOfCredits(Refused):
+    """The artist who lent you this pass has too few credits at the moment. Nothing was asked for; try again later."""
+
+    status = 402
+
+
+class ArtistHasNoRoom(Refused):
+    """The artist who lent you this pass can't ask for more clips now. Nothing was asked for; try again later."""
+
+    status = 429
+
+
+class NotForGuests(Refused):
+    """A guest pass is for making clips, and for nothing else."""
+
+
 class TooManyTries(Refused):
     """That was tried too often in a short time. Nothing was changed; try again in five minutes."""
 

@@ -60,10 +60,10 @@ def read(version: int) -> Terms:
 
 
 def due(by: Actor) -> Terms | None:
-    """The version in force, when `by` is a member who has not accepted it: one query, asked for every page."""
+    """The version in force, when `by` is a member who has not accepted it, or the guest of one: one query."""
     if by.membership is None:
         return None
-    mine = TermsAcceptance.objects.filter(terms=OuterRef("pk"), user=by.user)
+    mine = TermsAcceptance.objects.filter(terms=OuterRef("pk"), user=by.membership.user_id)
     in_force = Terms.objects.filter(in_force_at__lte=Now()).annotate(accepted=Exists(mine)).order_by("-version").first()
     return None if in_force is None or in_force.accepted else in_force
 

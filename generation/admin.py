@@ -22,7 +22,7 @@ class GenerationAdmin(ReadOnly):
     list_display = ("id", "membership", "model", "state", "step", "steps", "credits", "worker", "created_at")
     list_select_related = ("membership__user", "membership__cohort", "model")
     list_filter = ("state", "model")
-    exclude = ("prompt", "seed", "notes")
+    exclude = ("prompt", "seed", "notes", "guest", "guest_address", "guest_clip")
 
 
 @admin.register(Output)

@@ -1,4 +1,4 @@
-"""What an artist types in the studio. What a model takes is the rules' to say; here only the shape is checked."""
+"""What an artist types in the studio or lends, and what a guest types. What a model takes is the rules' to say."""
 
 from typing import Any
 from uuid import uuid4
@@ -26,8 +26,9 @@ class StudioForm(forms.Form):
         self._choose("model", [(model.slug, model.name) for model in models])
         lengths = sorted({length for model in models for length in model.seconds})
         self._choose("seconds", [(length, f"{length} s") for length in lengths])
-        sizes = dict.fromkeys(size for model in models for size in model.sizes)
-        self._choose("size", [(size, size.replace("x", " × ")) for size in sizes])
+        if "size" in self.fields:
+            sizes = dict.fromkeys(size for model in models for size in model.sizes)
+            self._choose("size", [(size, size.replace("x", " × ")) for size in sizes])
         if models:
             self.initial.setdefault("seconds", models[0].seconds[0])
 
@@ -35,3 +36,40 @@ class StudioForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
+
+
+class GuestPassForm(forms.Form):
+    """What an artist lends."""
+
+    label = forms.CharField(label="What is it for? Your guests read this too.", max_length=80)
+    generations = forms.IntegerField(label="Clips in all", min_value=1, max_value=10_000, initial=5)
+    credits = forms.IntegerField(label="Credits in all", min_value=1, max_value=1_000_000, initial=10)
+    days = forms.TypedChoiceField(
+        label="How long?",
+        choices=[(1, "A day"), (7, "A week"), (30, "A month"), (90, "Three months")],
+        coerce=int,
+        initial=7,
+    )
+    per_address = forms.IntegerField(
+        label="Clips a day from one network address",
+        min_value=1,
+        max_value=1000,
+        initial=3,
+        help_text="Everybody in one room may share an address: raise it for a workshop.",
+    )
+    models = forms.MultipleChoiceField(
+        label="Models; none chosen means all", widget=forms.CheckboxSelectMultiple, required=False
+    )
+    may_download = forms.BooleanField(label="Guests may download what they made", required=False)
+
+    def __init__(self, *args: Any, models: list[ModelProfile], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["models"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(model.slug, model.name) for model in models]
+
+
+class GuestForm(StudioForm):
+    """What a guest types: a sentence and a length."""
+
+    size = seed = steps = None  # type: ignore[assignment]

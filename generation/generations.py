@@ -2,7 +2,7 @@
 
 import secrets
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError
 from django.db.models.functions import Now
@@ -11,7 +11,7 @@ from django.db.transaction import atomic, on_commit
 from gateway import allowances, audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import engines, limits, scheduling, tasks
+from generation import engines, guests, limits, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
@@ -19,9 +19,12 @@ TEST_MODEL = "sketch"  # what test tokens draw with
 T = TypeVar("T", int, str)
 
 
-def offered() -> list[ModelProfile]:
-    """The models that can be asked for; the first is the default."""
-    return list(ModelProfile.objects.filter(enabled=True))
+def offered(by: Actor | None = None) -> list[ModelProfile]:
+    """The models that can be asked for, by a guest those of their pass; the first is the default."""
+    models = ModelProfile.objects.filter(enabled=True)
+    if by is not None and by.guest_pass is not None and by.guest_pass.slugs:
+        models = models.filter(slug__in=by.guest_pass.slugs)
+    return list(models)
 
 
 def submit(
@@ -41,14 +44,14 @@ def submit(
     With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
     TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits,
-    TokenSpent, TooManyToday, TooManyAtOnce; then nothing was charged. A test token asks for a test clip, which costs
-    nothing: TestsUseSketch.
+    TokenSpent, TooManyToday, TooManyAtOnce, and for guests GuestPassUsedUp, EnoughForToday, ArtistOutOfCredits,
+    ArtistHasNoRoom; then nothing was charged. A test token asks for a test clip, which costs nothing: TestsUseSketch.
     """
     by.must_have("generate")
     membership = by.must_be_member()
     terms.must_have_accepted(by)
     test = by.token is not None and by.token.is_test
-    profile = _test_profile(model) if test else _profile(model)
+    profile = _test_profile(model, by) if test else _profile(model, by)
     brakes.must_be_free(by, model=profile.pk)
     prompt = _readable(prompt, profile)
     seconds = _one_of(profile, "seconds", seconds, profile.seconds)
@@ -57,7 +60,9 @@ def submit(
     if not 1 <= steps <= profile.max_steps:
         raise _not_offered(profile, "steps", steps, f"1 to {profile.max_steps}")
     if once is not None:  # of these words and settings: another prompt from the same page is another generation
-        once = uuid5(once, repr((prompt, profile.slug, seconds, width, height, steps, seed, guidance)))
+        once = uuid5(
+            once, repr((prompt, profile.slug, seconds, width, height, steps, seed, guidance)) + by.visitor.hex()
+        )
         if first := Generation.objects.filter(membership=membership, once=once).first():
             return first
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
@@ -69,7 +74,7 @@ def submit(
     generation = Generation(
         id=new_id(),
         membership=membership,
-        token=by.token,
+        token=by.guest_pass.token if by.guest_pass else by.token,  # a brake on it is on what it has lent, too
         model=profile,
         model_revision=profile.revision,
         pool=profile.pool,
@@ -86,6 +91,10 @@ def submit(
         test=test,
         notes=engines.unknown(profile.strange(prompt)),
         once=once,
+        guest_pass=by.guest_pass,
+        guest=by.visitor or None,
+        guest_address=by.visitor_address or None,
+        guest_clip=uuid4() if by.guest_pass else None,
     )
     try:
         _queue(generation, by)
@@ -98,8 +107,11 @@ def submit(
 
 def _queue(generation: Generation, by: Actor) -> None:
     with atomic():
-        limits.make_room(generation.membership, test=generation.test)
-        allowances.reserve(generation.membership, generation.credits, subject=generation.pk, token=by.token)
+        if by.guest_pass is not None:
+            guests.must_have_left(by.guest_pass, generation.credits, by=by)
+        with guests.without_figures(by):
+            limits.make_room(generation.membership, test=generation.test)
+            allowances.reserve(generation.membership, generation.credits, subject=generation.pk, token=generation.token)
         scheduling.join_line(generation)
         generation.save(force_insert=True)
         audit.record(
@@ -124,15 +136,16 @@ def cancel(generation: Generation, *, by: Actor) -> None:
     Raises NotFound for somebody else's, MissingScope, WrongState when it has ended.
     """
     by.must_have("generate")
-    if by.user is None or generation.membership.user_id != by.user.pk:
+    artist = by.user is not None and generation.membership.user_id == by.user.pk
+    if not artist and not (by.guest_pass is not None and guests.of_visitor(by).filter(pk=generation.pk).exists()):
         raise refusals.NotFound
     with atomic():
         states.move(generation, "cancelled", by=by, ended_at=Now(), lease_until=None)
         allowances.give_back(generation.pk)
 
 
-def _profile(slug: str | None) -> ModelProfile:
-    models = offered()
+def _profile(slug: str | None, by: Actor) -> ModelProfile:
+    models = offered(by)
     found = next((model for model in models if slug in (None, "", model.slug)), None)
     if found is None:
         names = ", ".join(model.slug for model in models) or "none yet"
@@ -140,10 +153,10 @@ def _profile(slug: str | None) -> ModelProfile:
     return found
 
 
-def _test_profile(slug: str | None) -> ModelProfile:
+def _test_profile(slug: str | None, by: Actor) -> ModelProfile:
     if slug not in (None, "", TEST_MODEL):
         raise refusals.TestsUseSketch(model=TEST_MODEL, param="model")
-    return _profile(TEST_MODEL)
+    return _profile(TEST_MODEL, by)
 
 
 def _readable(prompt: str, profile: ModelProfile) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -9,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from gateway.actors import Actor
-from gateway.models import Membership, Token
+from gateway.models import GuestPass, Membership, Token
 from gateway.models.base import Living, Row, states
 
 
@@ -115,7 +116,13 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
-        return self.select_related("model", "membership__user", "membership__cohort").prefetch_related("outputs")
+        return self.select_related("model", "membership__user", "membership__cohort", "guest_pass").prefetch_related(
+            "outputs"
+        )
+
+    def of_guest(self, guest_pass: GuestPass, clip: UUID) -> "GenerationQuerySet":
+        """What a guest's own address names, while the pass is in force."""
+        return self.filter(guest_pass__in=GuestPass.objects.in_force().filter(pk=guest_pass.pk), guest_clip=clip)
 
 
 class Generation(Living):
@@ -160,6 +167,11 @@ class Generation(Living):
     error_message = models.CharField(max_length=500, blank=True)
     notes = ArrayField(models.TextField(), verbose_name="what its artist should know", default=list, blank=True)
 
+    guest_pass = models.ForeignKey(GuestPass, models.PROTECT, null=True, blank=True, related_name="works")
+    guest = models.BinaryField("which of the pass's guests", max_length=32, null=True)
+    guest_address = models.BinaryField("where from, on that day", max_length=32, null=True)
+    guest_clip = models.UUIDField("how its guest's address names it; random", null=True, unique=True)
+
     once = models.UUIDField("what one press of a button asked for", null=True)
 
     objects = GenerationQuerySet.as_manager()
@@ -174,6 +186,18 @@ class Generation(Living):
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
         ]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    guest_pass__isnull=True, guest__isnull=True, guest_address__isnull=True, guest_clip__isnull=True
+                )
+                | Q(
+                    guest_pass__isnull=False,
+                    guest__isnull=False,
+                    guest_address__isnull=False,
+                    guest_clip__isnull=False,
+                ),
+                name="a_guests_work_says_whose",
+            ),
             models.UniqueConstraint(fields=["membership", "once"], name="one_press_is_one_generation"),
             models.CheckConstraint(condition=Q(test=False) | Q(credits=0), name="a_test_costs_nothing"),
             models.CheckConstraint(condition=Q(seed__gte=0, seed__lt=2**32), name="seed_is_32_bits"),

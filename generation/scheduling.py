@@ -32,7 +32,7 @@ update generation_generation g
      cross join lateral (
         select q.id from generation_generation q
          where q.state = 'queued' and q.pool = %(pool)s and q.membership_id = s.membership_id
-           and not braked(q.token_id, null, m.user_id, m.cohort_id, q.model_id)
+           and not braked(q.token_id, q.guest_pass_id, m.user_id, m.cohort_id, q.model_id)
          order by (q.model_id = any(%(warm)s) or q.created_at < statement_timestamp() - interval '1 minute') desc, q.id
          limit 1
            for update skip locked
@@ -55,7 +55,8 @@ select id, row_number() over (order by begins, id) from (
       join generation_share s on s.membership_id = q.membership_id and s.pool = q.pool
       join gateway_membership m on m.id = q.membership_id and m.state = 'active'
       join gateway_cohort c on c.id = m.cohort_id
-     where q.state = 'queued' and q.pool = %s and not braked(q.token_id, null, m.user_id, m.cohort_id, q.model_id)
+     where q.state = 'queued' and q.pool = %s
+       and not braked(q.token_id, q.guest_pass_id, m.user_id, m.cohort_id, q.model_id)
 ) line
 """
 

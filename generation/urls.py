@@ -1,9 +1,13 @@
-"""The studio, an artist's own files, and /v1/videos."""
+"""The studio, an artist's own files, guest passes, /v1/videos and /v1/guest_passes."""
 
 from django.urls import path
 
 from generation import views
+from generation.lending import artist, guest, resources
 from generation.videos import views as videos
+
+LENT = "v1/guest_passes/<str:pass_id>"
+CLIP = "g/<str:secret>/<hex:clip>"
 
 urlpatterns = [
     path("studio", views.studio),
@@ -12,6 +16,18 @@ urlpatterns = [
     path("generations/<hex:generation>/video.mp4", views.file, {"kind": "video"}),
     path("generations/<hex:generation>/poster.webp", views.file, {"kind": "poster"}),
     path("generations/<hex:generation>/sheet.webp", views.file, {"kind": "sheet"}),
+    path("access/guest-passes", artist.passes),
+    path("access/guest-passes/<hex:guest_pass>/revoke", artist.revoke),
+    path("access/guest-passes/<hex:guest_pass>/downloads", artist.switch),
+    path("g/<str:secret>", guest.show_pass),
+    path(CLIP, guest.show_clip),
+    path(f"{CLIP}/live", guest.live),
+    path(f"{CLIP}/cancel", guest.cancel),
+    path(f"{CLIP}/video.mp4", guest.file, {"kind": "video"}),
+    path(f"{CLIP}/poster.webp", guest.file, {"kind": "poster"}),
+    path("v1/guest_passes", resources.GuestPasses.as_view()),
+    path(LENT, resources.OneGuestPass.as_view()),
+    *(path(f"{LENT}/{act}", resources.GuestPassAct.as_view(act=act)) for act in ("revoke", "downloads")),
     path("v1/models", videos.Models.as_view()),
     path("v1/videos", videos.Videos.as_view()),
     path("v1/videos/<str:video_id>", videos.Video.as_view()),

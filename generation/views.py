@@ -123,7 +123,7 @@ def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
 
 
 def _targets(row: Any) -> set[UUID]:
-    return {row.membership.user_id, row.membership.cohort_id, row.model_id, row.token_id} - {None}
+    return {row.membership.user_id, row.membership.cohort_id, row.model_id, row.token_id, row.guest_pass_id} - {None}
 
 
 def mark(rows: list[Any]) -> str:

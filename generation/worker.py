@@ -24,7 +24,7 @@ from gateway import actors, allowances, brakes, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.models.brakes import CREDENTIALS
-from generation import engines, media, scheduling
+from generation import engines, guests, media, scheduling
 from generation.models import Generation, ModelProfile, Output
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ def sweep() -> set[str]:
         brake = _brake_on(generation)
         if brake is not None:
             _obey(generation, brake, actors.SYSTEM)
+    guests.stop_revoked()
     return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
 
 
@@ -259,6 +260,7 @@ def _brake_on(generation: Generation) -> Brake | None:
     membership = generation.membership
     found = Brake.objects.in_force().on(
         token=generation.token_id,
+        guest_pass=generation.guest_pass_id,
         artist=membership.user_id,
         cohort=membership.cohort_id,
         model=generation.model_id,
@@ -267,8 +269,9 @@ def _brake_on(generation: Generation) -> Brake | None:
 
 
 def _by_a_braked_credential() -> Exists:
-    """Of a generation (the outer query): whether a brake is on the token that asked for it."""
-    return Exists(Brake.objects.in_force().on(token=OuterRef("token_id")).exclude(scope="all"))
+    """Of a generation (the outer query): whether a brake is on the token or guest pass that asked for it."""
+    asked = Brake.objects.in_force().on(token=OuterRef("token_id"), guest_pass=OuterRef("guest_pass_id"))
+    return Exists(asked.exclude(scope="all"))
 
 
 def _obey(generation: Generation, brake: Brake, by: Actor) -> None:

@@ -207,6 +207,7 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
         generation = row.must_have_revision().output.generation
         shown |= {
             "prompt": generation.prompt,
+            "by_guest": generation.guest_pass_id is not None,
             "model": generation.model.slug,
             "seed": generation.seed,
             "steps": generation.steps,

@@ -25,6 +25,10 @@ SENTENCES = {
     "publication.withdrawn": "You withdrew it from the public.",
     "publication.taken_down": "It was taken down.",
 }
+BY_GUEST = {
+    "generation.queued": "A guest asked for it. {price} set aside.",
+    "generation.cancelled": "{who} cancelled it; the credits came back.",
+}
 VERDICTS = {
     "approve": "Approved.",
     "request_changes": "A change was asked for.",
@@ -66,7 +70,8 @@ def events(generation: Generation, submission: Submission | None) -> list[Event]
 
 
 def _sentence(entry: Entry, generation: Generation) -> str | None:
-    facts = json.loads(bytes(entry.body)).get("facts", {})
+    body = json.loads(bytes(entry.body))
+    facts = body.get("facts", {})
     if entry.action == "generation.queued" and "credits" not in facts:
         if "brake" in facts:
             return "A brake stopped it, and it went back into the line."
@@ -78,8 +83,11 @@ def _sentence(entry: Entry, generation: Generation) -> str | None:
     if entry.action == "generation.cancelled" and entry.actor_id is None:
         return "It was cancelled, because your membership had ended; the credits came back."
     template = SENTENCES.get(entry.action)
+    if generation.guest_pass_id is not None:
+        template = BY_GUEST.get(entry.action, template)
     price = f"{generation.credits} credit" + ("s" if generation.credits != 1 else "")
-    return template.format(**{**facts, "price": price}) if template else None
+    who = {"guest": "The guest", "system": "The end of the guest pass"}.get(body["actor"]["kind"], "You")
+    return template.format(**{**facts, "price": price, "who": who}) if template else None
 
 
 def status(generation: Generation, submission: Submission | None) -> tuple[str, str]:

@@ -9,15 +9,16 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from gateway import actors, brakes, refusals
+from gateway import actors, brakes, keys, refusals
 from gateway.actors import Actor
-from gateway.models import Brake, Cohort, Membership, Token, User
+from gateway.models import Brake, Cohort, GuestPass, Membership, Token, User
 from gateway.models.brakes import SCOPES
 from generation.models import Generation, ModelProfile
 from review.models import Publication
 
 HINTS = {
     "token": "Name it by its id, or by its last four characters",
+    "guest_pass": "Name it by its id, by its last four characters, or by its whole link",
     "session": "Name it by its id, as a sighting states it",
     "artist": "Name them by e-mail address, or by their whole name",
     "cohort": "Name it as the cohort is called",
@@ -59,6 +60,7 @@ def of(scope: str, target: UUID | None, label: str) -> Radius:
     counts = {
         "people": people.count(),
         "tokens": _tokens(scope, target).count(),
+        "guest_passes": _guest_passes(scope, target).count(),
         "waiting": generations.filter(state="queued").count(),
         "running": generations.filter(state="in_progress").count(),
         "public": _publications(scope, target).count(),
@@ -121,6 +123,7 @@ def touched(scope: str, target: UUID | None) -> QuerySet[User]:
         "cohort": Q(pk__in=here.filter(cohort=target).values("user")),
         "artist": Q(pk=target),
         "token": Q(tokens=target),
+        "guest_pass": Q(memberships__guest_passes=target),
         "model": Q(pk__in=_generations(scope, target).values("membership__user")),
         "publication": Q(memberships__submissions__publication=target),
     }.get(scope)  # a session's owner is told by the sighting that named it
@@ -132,6 +135,7 @@ def _generations(scope: str, target: UUID | None) -> QuerySet[Generation]:
     which = {
         "all": Q(),
         "token": Q(token=target),
+        "guest_pass": Q(guest_pass=target),
         "artist": Q(membership__user=target),
         "cohort": Q(membership__cohort=target),
         "model": Q(model=target),
@@ -148,6 +152,17 @@ def _tokens(scope: str, target: UUID | None) -> QuerySet[Token]:
         "cohort": Q(membership__cohort=target),
     }.get(scope)
     return Token.objects.none() if which is None else Token.objects.live().filter(which)
+
+
+def _guest_passes(scope: str, target: UUID | None) -> QuerySet[GuestPass]:
+    which = {
+        "all": Q(),
+        "token": Q(token=target),
+        "guest_pass": Q(pk=target),
+        "artist": Q(membership__user=target),
+        "cohort": Q(membership__cohort=target),
+    }.get(scope)
+    return GuestPass.objects.none() if which is None else GuestPass.objects.in_force().filter(which)
 
 
 def _publications(scope: str, target: UUID | None) -> QuerySet[Publication]:
@@ -179,6 +194,9 @@ def _by_id(queryset: QuerySet[Any], which: str, otherwise: Q | None = None) -> Q
 
 FIND: dict[str, Callable[[str], QuerySet[Any]]] = {
     "token": lambda which: _by_id(Token.objects.live(), which, Q(last_four=which)),
+    "guest_pass": lambda which: _by_id(
+        GuestPass.objects.in_force(), which, Q(last_four=which) | Q(digest=keys.digest(which.rpartition("/")[2]))
+    ),
     "artist": lambda which: User.objects.filter(Q(email__iexact=which) | Q(name__iexact=which)),
     "cohort": lambda which: Cohort.objects.filter(name__iexact=which),
     "model": lambda which: ModelProfile.objects.filter(slug=which.lower()),
@@ -186,6 +204,7 @@ FIND: dict[str, Callable[[str], QuerySet[Any]]] = {
 }
 LABELS: dict[str, Callable[[Any], str]] = {
     "token": lambda token: f"the token “{token.label}” (…{token.last_four})",
+    "guest_pass": lambda guest_pass: f"the guest pass “{guest_pass.label}” (…{guest_pass.last_four})",
     "artist": lambda user: user.name,
     "cohort": lambda cohort: f"the cohort “{cohort.name}”",
     "model": lambda model: f"the model {model.name}",

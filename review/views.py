@@ -21,7 +21,7 @@ from review import decisions, history, publishing, submissions
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
 
-FILTERS = ("all", "private", "submitted", "approved", "public")
+FILTERS = ("all", "private", "submitted", "approved", "public", "guests")
 SHOWN = {"submitted": ("submitted", "changes_requested"), "approved": ("approved",)}
 
 
@@ -64,6 +64,8 @@ def works(request: HttpRequest, actor: Actor) -> HttpResponse:
         rows = rows.filter(state="completed", submissions__isnull=True)
     elif chosen == "public":
         rows = rows.filter(submissions__publication__state="published").distinct()
+    elif chosen == "guests":
+        rows = rows.filter(guest_pass__isnull=False)
     found = Paginator(rows, 24).get_page(request.GET.get("page"))
     found.object_list = with_status(found.object_list)
     return render(request, "review/works.html", {"page": found, "filter": chosen, "filters": FILTERS})

@@ -42,7 +42,7 @@ if (form) {
   const showModel = () => {
     const { seconds: lengths, sizes, steps: usual, maxSteps } = chosen();
     offer(seconds, lengths.split(" "), (value) => `${value} s`);
-    offer(size, sizes.split(" "), (value) => value.replace("x", " × "));
+    if (size) offer(size, sizes.split(" "), (value) => value.replace("x", " × "));
     if (steps) Object.assign(steps, { placeholder: usual, max: maxSteps });
     for (const part of form.querySelectorAll("[data-of-model]")) part.hidden = part.dataset.ofModel !== model.value;
     showPrice();

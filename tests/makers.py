@@ -15,10 +15,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import access_requests, actors, allowances, states, terms, tokens
+from gateway import access_requests, actors, allowances, guest_passes, states, terms, tokens
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Terms, User
-from generation import catalogue, generations, media
+from generation import catalogue, generations, guests, media
 from generation.engines import Clip
 from generation.media import encode
 from generation.models import Generation, ModelProfile, Output
@@ -93,6 +93,18 @@ def asked(email: str = "", **words: Any) -> AccessRequest:
     words = {"name": "Noor Haddad", "links": ["https://example.org/noor"], "words": "Slow water.", **words}
     access_requests.ask(by=actors.NOBODY, sender=f"2001:db8:{nth % 65536:x}::1", email=email, **words)
     return AccessRequest.objects.filter(email=email.lower()).latest("created_at")
+
+
+def lent(artist: Actor, **terms: Any) -> str:
+    """The secret of a guest pass that this artist has issued."""
+    sketch()
+    named = {"label": "Workshop", "generations": 5, "credits": 10, "days": 7, "per_address": 100}
+    return guests.lend(by=artist, **{**named, **terms})[1]
+
+
+def visitor(secret: str, who: str = "somebody", address: str = "192.0.2.1") -> Actor:
+    """A guest with this pass."""
+    return guest_passes.guest(guest_passes.find(secret), visitor=who, address=address)
 
 
 def sketch() -> ModelProfile:

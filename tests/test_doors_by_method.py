@@ -70,6 +70,14 @@ POSTS = {
     "review/<hex:submission>/reject": (DETOUR, 403, 403, 400, 400, 403),
     "review/<hex:submission>/request-changes": (DETOUR, 403, 403, 400, 400, 403),
     "review/decisions/<hex:decision>/undo": (DETOUR, 403, 403, 404, 404, 403),
+    "access/guest-passes": (DETOUR, 422, 422, 422, 422, 422),
+    "access/guest-passes/<hex:guest_pass>/revoke": (DETOUR, 404, *NOT_MINE),
+    "access/guest-passes/<hex:guest_pass>/downloads": (DETOUR, 404, *NOT_MINE),
+    "g/<str:secret>": (404,) * 6,
+    "g/<str:secret>/<hex:clip>/cancel": (404,) * 6,
+    "v1/guest_passes": (401, 400, 400, 400, 400, 400),
+    "v1/guest_passes/<str:pass_id>/revoke": (401, 404, *NOT_MINE),
+    "v1/guest_passes/<str:pass_id>/downloads": (401, 404, *NOT_MINE),
     "v1/videos": (401, 400, 400, 400, 400, 400),
     "v1/videos/<str:video_id>/cancel": (401, 409, *NOT_MINE),
     "v1/submissions": (401, 400, 400, 400, 400, 400),
@@ -94,7 +102,7 @@ ADMINS = ("program/",)
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
     public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply"} or door.startswith(
-        ("works/", "invitations/", "sign-in/", "terms/<", "apply/")
+        ("works/", "invitations/", "sign-in/", "terms/<", "apply/", "g/")
     )
     if door.startswith("v1/"):
         open_to_all = door.startswith("v1/publications") and not door.endswith("withdraw")

@@ -23,6 +23,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.decided(makers.submitted(artist), "reject", by=reviewer)
         tokens.issue(by=artist, label="x", scopes=["generate"])
         brakes.pull("token", new_id(), by=admin, label="x", reason="x")
+        makers.completed(makers.visitor(makers.lent(artist)))
         latest = terms.current()
         price = [Price("feedback", "Words", 100)]
         made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
@@ -42,8 +43,11 @@ def grow(artist, reviewer, admin, n: int) -> None:
 
 
 LISTS = {
-    "artist": ["/dashboard", "/mine", "/studio", "/studio/live?seen=", "/access", "/access/visits", "/membership", "/", "/terms", "/terms/accept",
-               "/contributions", "/contributions/statement", "/contributions/statement.csv"],
+    "artist": [
+        "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
+        "/access/visits", "/membership", "/", "/terms", "/terms/accept",
+        "/contributions", "/contributions/statement", "/contributions/statement.csv",
+    ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
@@ -62,6 +66,7 @@ LISTS = {
                 "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
                 "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
+                "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/publication", "review/clause",
             )
@@ -69,7 +74,14 @@ LISTS = {
     ],
 }  # fmt: skip
 API = {
-    "artist": ["/v1/videos", "/v1/submissions", "/v1/publications", "/v1/models", "/v1/contributions"],
+    "artist": [
+        "/v1/videos",
+        "/v1/submissions",
+        "/v1/publications",
+        "/v1/models",
+        "/v1/guest_passes",
+        "/v1/contributions",
+    ],
     "reviewer": ["/v1/reviews"],
 }
 

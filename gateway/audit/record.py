@@ -84,6 +84,8 @@ def _actor(by: "Actor") -> dict[str, Any]:
         actor["id"] = by.user.pk
     if by.token is not None:
         actor["token"] = by.token.pk
+    if by.guest_pass is not None:
+        actor["guest_pass"] = by.guest_pass.pk
     if by.name:
         actor["name"] = by.name
     if by.impersonation is not None:

@@ -4,6 +4,7 @@ from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
 from .brakes import Brake
 from .contributions import Contribution
+from .guest_passes import GuestPass
 from .impersonations import Impersonation
 from .members import AccessRequest, Cohort, Invitation, Membership, MembershipChange, SignInLink, User
 from .notices import Notice
@@ -19,6 +20,7 @@ __all__ = [
     "Contribution",
     "Detail",
     "Entry",
+    "GuestPass",
     "Impersonation",
     "Invitation",
     "LedgerEntry",

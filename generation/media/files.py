@@ -17,7 +17,7 @@ from generation.models import Generation, Output
 MEDIA_TYPES = {"video": "video/mp4", "poster": "image/webp", "sheet": "image/webp"}
 NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp"}
 
-PurposeName = Literal["own work", "review", "public"]
+PurposeName = Literal["own work", "guest's result", "guest's download", "review", "public"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,20 @@ class Purpose:
     kinds: tuple[str, ...] = Output.KINDS
 
 
+def _their_pass(actor: Actor, output: Output) -> bool:
+    """Whether it was made with the pass that this guest has."""
+    return actor.guest_pass is not None and output.generation.guest_pass_id == actor.guest_pass.pk
+
+
 #: The closed table. `evidence` is asked of the queryset that the caller passes as `under`, at the moment of opening.
 PURPOSES: dict[PurposeName, Purpose] = {
     "own work": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
+    "guest's result": Purpose(_their_pass, evidence="pk", kinds=("video", "poster")),
+    "guest's download": Purpose(
+        lambda actor, output: _their_pass(actor, output) and actor.guest_pass.may_download,  # type: ignore[union-attr]
+        evidence="pk",
+        kinds=("video",),
+    ),
     "review": Purpose(lambda actor, output: actor.is_reviewer, evidence="revisions__output__generation"),
     "public": Purpose(lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")),
 }

@@ -58,6 +58,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,
         "notes": generation.notes,
+        "guest_pass": show_id("guest_pass", generation.guest_pass_id) if generation.guest_pass_id else None,
         "actions": [] if generation.ended else ["cancel"],
     }
 

@@ -24,15 +24,28 @@ def test_the_radius_counts_what_hangs_on_each_target(artist: Actor, stranger: Ac
     public = makers.published(artist)
     makers.queued(artist)
     makers.queued(stranger)
-    everything = {"people": 3, "tokens": 1, "waiting": 2, "running": 0, "public": 1}  # and who reviewed
+    link = makers.lent(stranger)
+    makers.queued(makers.visitor(link))
+    everything = {
+        "people": 3,
+        "tokens": 1,
+        "guest_passes": 1,
+        "waiting": 3,
+        "running": 0,
+        "public": 1,
+    }  # and who reviewed
     cases = {
         ("all", ""): everything,
-        ("artist", artist.user.email.upper()): {**everything, "people": 1, "waiting": 1},
-        ("cohort", artist.membership.cohort.name): {**everything, "people": 1, "waiting": 1},
-        ("model", "sketch"): {**everything, "people": 2, "tokens": 0, "public": 0},
-        ("token", token[-4:]): {**everything, "people": 1, "waiting": 0, "public": 0},
+        ("artist", artist.user.email.upper()): {**everything, "people": 1, "guest_passes": 0, "waiting": 1},
+        ("cohort", artist.membership.cohort.name): {**everything, "people": 1, "guest_passes": 0, "waiting": 1},
+        ("model", "sketch"): {**everything, "people": 2, "tokens": 0, "guest_passes": 0, "public": 0},
+        ("token", token[-4:]): {**everything, "people": 1, "guest_passes": 0, "waiting": 0, "public": 0},
+        **{
+            ("guest_pass", which): {**everything, "people": 1, "tokens": 0, "waiting": 1, "public": 0}
+            for which in (link[-4:], f"http://localhost/g/{link}", link)
+        },
         ("publication", f"http://localhost/works/{public.pk.hex}"): {
-            "people": 1, "tokens": 0, "waiting": 0, "running": 0, "public": 1,
+            "people": 1, "tokens": 0, "guest_passes": 0, "waiting": 0, "running": 0, "public": 1,
         },
     }  # fmt: skip
     for (scope, which), counts in cases.items():
@@ -40,7 +53,9 @@ def test_the_radius_counts_what_hangs_on_each_target(artist: Actor, stranger: Ac
         assert radius.of(scope, target, label).counts == counts, scope
 
 
-@pytest.mark.parametrize("scope", ["token", "session", "artist", "cohort", "model", "publication", "moon"])
+@pytest.mark.parametrize(
+    "scope", ["token", "guest_pass", "session", "artist", "cohort", "model", "publication", "moon"]
+)
 @pytest.mark.parametrize("which", ["", "nothing", "0" * 32, "'; drop table"])
 def test_what_is_not_there_is_named_with_a_hint(scope: str, which: str):
     if (scope, which) == ("session", "0" * 32):
