@@ -56,6 +56,7 @@ fmt: setup  ## format code and templates
 bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.sketch
+	$(BIN)/python -m benchmarks.authentication
 
 soak: setup  ## the longer tests
 	$(BIN)/python -m pytest -m soak

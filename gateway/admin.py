@@ -60,7 +60,10 @@ class UserAdmin(ReadOnly):
 
 @admin.register(Cohort)
 class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "credits", "weight", "review_hours", "seats", "smoke")
+    list_display = (
+        *("name", "credits", "daily", "concurrent", "requests_a_minute"),
+        *("weight", "review_hours", "seats", "smoke"),
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """The seats of a cohort that is in use are a rule's business: see the members' page."""
@@ -100,7 +103,7 @@ class TermsAcceptanceAdmin(ReadOnly):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnly):
-    list_display = ("user", "cohort", "state", "credits", "created_at")
+    list_display = ("user", "cohort", "state", "credits", "daily", "concurrent", "requests_a_minute", "created_at")
     list_select_related = ("user", "cohort")
     list_filter = ("state", "cohort")
 
@@ -140,8 +143,9 @@ class ImpersonationAdmin(ReadOnly):
 
 @admin.register(Token)
 class TokenAdmin(ReadOnly):
-    list_display = ("label", "user", "last_four", "scopes", "expires_at", "revoked_at", "last_used_at")
+    list_display = ("label", "user", "mode", "last_four", "scopes", "expires_at", "revoked_at", "last_used_at")
     list_select_related = ("user",)
+    list_filter = ("mode",)
     exclude = ("digest",)
 
 
@@ -155,13 +159,14 @@ class GuestPassAdmin(ReadOnly):
 
 @admin.register(Allowance)
 class AllowanceAdmin(ReadOnly):
-    list_display = ("membership", "starts_at", "granted", "held", "spent")
+    list_display = ("membership", "starts_at", "granted", "held", "spent", "expired")
     list_select_related = ("membership__user", "membership__cohort")
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnly):
-    list_display = ("created_at", "kind", "amount", "allowance_id", "subject")
+    list_display = ("created_at", "kind", "amount", "allowance_id", "subject", "by", "reason")
+    list_select_related = ("by",)
 
 
 @admin.register(Brake)

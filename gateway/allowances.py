@@ -5,12 +5,13 @@ UPDATE asks and acts at once; the CHECK behind it refuses an overdraft; the ledg
 charge, whatever crashed in between; and a deferred trigger lets no row be committed that its ledger does not add up to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
@@ -94,6 +95,22 @@ def reserve(membership: Membership, amount: int, *, subject: UUID, token: Token 
         LedgerEntry.objects.create(allowance=allowance, kind="reserve", amount=amount, subject=subject, token=token)
 
 
+def this_month(memberships: Iterable[Membership]) -> dict[UUID, Allowance]:
+    """This month's allowances by membership, of those who have asked for theirs already."""
+    start, _ = period(timezone.now())
+    found = Allowance.objects.filter(membership__in=[row.pk for row in memberships], starts_at=start)
+    return {allowance.membership_id: allowance for allowance in found}
+
+
+def ledger(membership: Membership) -> QuerySet[LedgerEntry]:
+    """What happened to each credit of a member, latest first."""
+    return (
+        LedgerEntry.objects.filter(allowance__membership=membership)
+        .select_related("allowance", "token", "by")
+        .order_by("-id")
+    )
+
+
 def used_by(token: Token, allowance: Allowance) -> int:
     """The credits of this period that a token and those it was rotated from hold or have spent."""
     family = LedgerEntry.objects.filter(allowance=allowance, token__family=token.family)
@@ -114,7 +131,7 @@ def give_back(subject: UUID) -> None:
 
 def grant(membership: Membership, amount: int, *, by: Actor, reason: str) -> Allowance:
     """Add `amount` credits to this month's allowance of a member, who is told the reason. What was given stays given:
-    there is no grant of less than one. Raises AdminsOnly, ReasonNeeded, NotAGrant, WrongState when the member has left.
+    there is no grant of less than one. Raises AdminsOnly, ReasonNeeded, NotAGrant, MemberLeft.
     """
     admin = by.must_be_admin()
     reason = " ".join(reason.split())
@@ -122,6 +139,8 @@ def grant(membership: Membership, amount: int, *, by: Actor, reason: str) -> All
         raise refusals.ReasonNeeded(param="reason")
     if not 1 <= amount <= LARGEST:
         raise refusals.NotAGrant(largest=LARGEST, param="amount")
+    if membership.state == "left":
+        raise refusals.MemberLeft
     allowance = current(membership)
     with atomic():
         Allowance.objects.filter(pk=allowance.pk).update(granted=F("granted") + amount)

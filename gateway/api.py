@@ -82,6 +82,8 @@ def _first(detail: Any, param: str | None = None) -> tuple[str | None, str]:
     """The first of DRF's nested messages, and the field that it is about."""
     if isinstance(detail, dict):
         name, inner = next(iter(detail.items()))
+        if isinstance(name, int):  # a place in a list: its field's name says more
+            return _first(inner, param)
         return _first(inner, None if name == "non_field_errors" else name)
     if isinstance(detail, list):
         return _first(detail[0], param)

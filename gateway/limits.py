@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db.transaction import atomic
 
-from gateway import audit, refusals
+from gateway import audit, notices, refusals
 from gateway.actors import Actor
 from gateway.models import Membership
 
@@ -102,21 +102,25 @@ def change(
     membership: Membership,
     *,
     by: Actor,
-    credits: int,
     daily: int | None,
     concurrent: int | None,
     requests_a_minute: int | None,
 ) -> None:
-    """Give a member limits of their own; None is the cohort's. `credits` counts from the next month.
-
-    Raises AdminsOnly.
-    """
+    """Give a member limits of their own, from now on; None is the cohort's. They are told. Raises AdminsOnly."""
     by.must_be_admin()
     own = {"daily": daily, "concurrent": concurrent, "requests_a_minute": requests_a_minute}
     with atomic():
-        Membership.objects.filter(pk=membership.pk).update(credits=credits, **own)
-        audit.record("membership.limited", by=by, subject=membership, facts={"credits": credits, **own})
-    membership.refresh_from_db()
+        Membership.objects.filter(pk=membership.pk).update(**own)
+        audit.record("membership.limited", by=by, subject=membership, facts=own)
+        membership.refresh_from_db()
+        now = of(membership)
+        notices.tell(
+            membership.user,
+            "Your limits have changed",
+            f"{now.daily} clips a day, {now.concurrent} at a time and {now.requests_a_minute} requests a minute "
+            "are yours.",
+            path="/access/allowance",
+        )
 
 
 def count_request(by: Actor) -> list[Pace]:

@@ -90,6 +90,14 @@ def find(secret: str, *, address: str = "", doing: str = "") -> Token:
     return token
 
 
+def visible_to(by: Actor) -> QuerySet[Token]:
+    """A person's own, ended ones too; to a token itself alone."""
+    if by.user is None:
+        return Token.objects.none()
+    mine = Token.objects.filter(user=by.user)
+    return mine if by.token is None else mine.filter(pk=by.token.pk)
+
+
 def in_force() -> QuerySet[Token]:
     """Every token that has not ended, with all that a door asks about it: also whether a brake shuts it."""
     return (

@@ -6,8 +6,10 @@ from django.urls import include, path, register_converter
 from gateway import converters
 from gateway.resources import contributions as contribution_resources
 from gateway.resources import terms as terms_resources
+from gateway.resources import tokens as token_resources
 from gateway.views import (
     access_requests,
+    allowances,
     coming_in,
     contributions,
     general,
@@ -40,6 +42,12 @@ urlpatterns = [
     path("access", tokens.keys_page),
     path("access/tokens", tokens.issue_token),
     path("access/tokens/<hex:token>/revoke", tokens.revoke_token),
+    path("access/tokens/<hex:token>/rotate", tokens.rotate_token),
+    path("access/allowance", allowances.own),
+    path("program/allowances", allowances.members),
+    path("program/allowances/<hex:membership>", allowances.member),
+    path("program/allowances/<hex:membership>/grant", allowances.grant),
+    path("program/allowances/<hex:membership>/limits", allowances.change_limits),
     path("program/invitations", invitations.invitations),
     path("program/invitations/<hex:invitation>/revoke", invitations.revoke_invitation),
     path("program/terms", terms.draft),
@@ -58,6 +66,9 @@ urlpatterns = [
     path("v1/contributions", contribution_resources.Contributions.as_view()),
     path("v1/contributions/<str:contribution_id>", contribution_resources.OneContribution.as_view()),
     path("v1/contributions/<str:contribution_id>/dispute", contribution_resources.DisputeContribution.as_view()),
+    path("v1/tokens", token_resources.Tokens.as_view()),
+    path("v1/tokens/<str:token_id>", token_resources.OneToken.as_view()),
+    path("v1/tokens/<str:token_id>/rotate", token_resources.Rotate.as_view()),
     path("v1/terms", terms_resources.InForce.as_view()),
     path("v1/terms/accept", terms_resources.Accept.as_view()),
     path("program/invitations/<hex:invitation>/again", invitations.invite_anew),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from generation import views
+from generation import me, views
 from generation.lending import artist, guest, resources
 from generation.videos import views as videos
 
@@ -28,6 +28,7 @@ urlpatterns = [
     path("v1/guest_passes", resources.GuestPasses.as_view()),
     path(LENT, resources.OneGuestPass.as_view()),
     *(path(f"{LENT}/{act}", resources.GuestPassAct.as_view(act=act)) for act in ("revoke", "downloads")),
+    path("v1/me", me.Me.as_view()),
     path("v1/models", videos.Models.as_view()),
     path("v1/videos", videos.Videos.as_view()),
     path("v1/videos/<str:video_id>", videos.Video.as_view()),

@@ -100,6 +100,8 @@ def status(generation: Generation, submission: Submission | None) -> tuple[str, 
             "cancelled": "Stopped by a brake" if generation.error_code == "braked" else "Cancelled",
         }
         return words[generation.state], "warn" if generation.state == "failed" else ""
+    if generation.test:
+        return "A test: private", ""
     if submission is None:
         return ("Sent as another work's new version", "") if _elsewhere(generation) else ("Private", "")
     if submission.public is not None and submission.public.state == "published":

@@ -247,7 +247,7 @@ def _work(
     decision = submission.verdict if submission and shown != "submitted" else None
     can = {
         "cancel": not generation.ended,
-        "submit": generation.state == "completed" and shown in ("", "withdrawn", "rejected"),
+        "submit": generation.state == "completed" and shown in ("", "withdrawn", "rejected") and not generation.test,
         "resubmit": shown == "changes_requested",
         "withdraw": shown in ("submitted", "changes_requested", "approved") and publication is None,
         "sign": shown == "approved" and publication is None,

@@ -95,7 +95,7 @@ def at_once(transactional_db: None) -> Callable[..., list[Any]]:
         def one(call: Callable[[], Any]) -> Any:
             try:
                 connection.ensure_connection()
-                barrier.wait(timeout=20)
+                barrier.wait(timeout=60)
                 return call()
             except Exception as error:
                 return error

@@ -17,7 +17,7 @@ _stack = ExitStack()
 if "DATABASE_URL" not in os.environ:
     folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="bat-tests-")))
     folder.chmod(0o755)  # the account that runs PostgreSQL passes through
-    places = _stack.enter_context(cluster.temporary(folder, major=int(os.environ.get("PG", "18"))))
+    places = _stack.enter_context(cluster.temporary(folder, major=int(os.environ.get("PG", "18")), connections=400))
     os.environ |= {
         "DATABASE_URL": places.database_url(APP_ROLE),
         "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),

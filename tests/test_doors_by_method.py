@@ -21,6 +21,11 @@ POSTS = {
     "impersonation/end": (DETOUR, 302, 302, 302, 302, 302),
     "access/sessions/end-others": (DETOUR, 302, 302, 302, 302, 302),
     "access/sessions/<int:session>/end": (DETOUR, 404, *NOT_MINE),
+    "access/tokens/<hex:token>/rotate": (DETOUR, 404, *NOT_MINE),
+    "program/allowances/<hex:membership>/grant": (DETOUR, 403, 403, 403, 403, 422),
+    "program/allowances/<hex:membership>/limits": (DETOUR, 403, 403, 403, 403, 302),
+    "v1/tokens": (401, 400, 400, 400, 400, 400),
+    "v1/tokens/<str:token_id>/rotate": (401, 404, *NOT_MINE),
     "program/invitations": (DETOUR, 403, 403, 403, 403, 422),
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 404),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 422),
@@ -95,6 +100,7 @@ POSTS = {
     "v1/reviews/<str:submission_id>/undo": (401, 403, 403, 404, 404, 403),
     "v1/publications/<str:publication_id>/withdraw": (401, 404, *NOT_MINE),
 }
+DELETES = {"v1/tokens/<str:token_id>": (401, 404, *NOT_MINE)}
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program/",)
 
@@ -123,6 +129,8 @@ def expected(door: str, method: str, place: int) -> int:
     has_get = 405 not in DOORS[door]
     if method == "post" and door in POSTS:
         return POSTS[door][place]
+    if method == "delete" and door in DELETES:
+        return DELETES[door][place]
     if method == "head" and has_get:
         return told
     if (refused := outside(door, person)) is not None:

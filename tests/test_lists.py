@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import access_requests, brakes, contributions, impersonations, members, terms, tokens
+from gateway import access_requests, allowances, brakes, contributions, impersonations, members, terms, tokens
+from gateway.actors import Actor
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue
@@ -21,7 +22,12 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.completed(artist)
         makers.submitted(artist)
         makers.decided(makers.submitted(artist), "reject", by=reviewer)
-        tokens.issue(by=artist, label="x", scopes=["generate"])
+        issued, _ = tokens.issue(by=artist, label="x", scopes=["generate"])
+        tokens.rotate(issued, by=artist)
+        allowances.grant(artist.membership, 1, by=admin, reason="x")
+        makers.artist(cohort=artist.membership.cohort)
+        by = Actor("token", user=artist.user, token=issued)
+        makers.queued(by)
         brakes.pull("token", new_id(), by=admin, label="x", reason="x")
         makers.completed(makers.visitor(makers.lent(artist)))
         latest = terms.current()
@@ -45,13 +51,14 @@ def grow(artist, reviewer, admin, n: int) -> None:
 LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
-        "/access/visits", "/membership", "/", "/terms", "/terms/accept",
+        "/access/allowance", "/access/visits", "/membership", "/", "/terms", "/terms/accept",
         "/contributions", "/contributions/statement", "/contributions/statement.csv",
     ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
         "/program/brakes",
+        "/program/allowances",
         "/program/terms",
         "/program/requests",
         "/program/requests?show=answered",
@@ -75,6 +82,8 @@ LISTS = {
 }  # fmt: skip
 API = {
     "artist": [
+        "/v1/me",
+        "/v1/tokens",
         "/v1/videos",
         "/v1/submissions",
         "/v1/publications",

@@ -76,3 +76,8 @@ class LedgerEntry(Row):
                 condition=Q(by__isnull=True) | Q(kind="grant") & ~Q(reason=""), name="a_grant_by_a_person_has_a_reason"
             ),
         ]
+
+    @property
+    def effect(self) -> int:
+        """What it did to the free credits; a charge takes what was set aside before."""
+        return {"grant": 1, "reserve": -1, "settle": 0, "give_back": 1, "expire": -1}[self.kind] * self.amount

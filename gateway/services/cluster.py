@@ -11,13 +11,15 @@ from gateway.services.supervisor import Supervisor
 
 
 @contextmanager
-def temporary(path: Path, *, fsync: bool = False, major: int = 18) -> Iterator[Places]:
+def temporary(path: Path, *, fsync: bool = False, major: int = 18, connections: int = 60) -> Iterator[Places]:
     """Both services on a data directory of their own under `path`; removed at the end, wherever it was."""
     places = Places(path / "data")
     try:
         places.prepare()
         with Supervisor(say=lambda line: None) as supervisor:
-            supervisor.start(valkey.child(places), postgres.child(places, fsync=fsync, major=major))
+            supervisor.start(
+                valkey.child(places), postgres.child(places, fsync=fsync, major=major, connections=connections)
+            )
             supervisor.wait(valkey.NAME, postgres.NAME)
             postgres.make_roles(places)
             yield places

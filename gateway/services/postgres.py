@@ -33,7 +33,7 @@ listen_addresses = ''
 port = 5432
 unix_socket_directories = {run}
 unix_socket_permissions = 0700
-max_connections = 60
+max_connections = {connections}
 max_wal_size = '512MB'
 timezone = 'UTC'
 idle_in_transaction_session_timeout = '60s'
@@ -56,7 +56,7 @@ local all all peer map=gateway
 """
 
 
-def child(places: Places, *, major: int = 18, fsync: bool = True) -> Child:
+def child(places: Places, *, major: int = 18, fsync: bool = True, connections: int = 60) -> Child:
     """PostgreSQL on its data directory, which is made if it is not there."""
     programs = binaries.postgres(major)
     owner = account() if places.as_root else None
@@ -69,7 +69,7 @@ def child(places: Places, *, major: int = 18, fsync: bool = True) -> Child:
             f"The database in {places.postgres} was made by PostgreSQL {made_by}; this is {major}. "
             f"Dump it with {made_by} and load it into a new data directory."
         )
-    _configure(places, fsync=fsync)
+    _configure(places, fsync=fsync, connections=connections)
     return Child(
         name=NAME,
         argv=[
@@ -151,7 +151,7 @@ def _initialise(places: Places, programs: Path, owner: pwd.struct_passwd | None,
     draft.rename(places.postgres)
 
 
-def _configure(places: Places, *, fsync: bool) -> None:
+def _configure(places: Places, *, fsync: bool, connections: int) -> None:
     try:
         me = pwd.getpwuid(places.euid).pw_name
     except KeyError:
@@ -167,6 +167,7 @@ def _configure(places: Places, *, fsync: bool) -> None:
         # A list, split at commas unless a name is in double quotes.
         run=_quoted('"' + str(places.run).replace('"', '""') + '"'),
         durable="on" if fsync else "off",
+        connections=connections,
     )
     # In a folder of ours, not in the database's: root doesn't write where another account may plant a link.
     (places.conf / "postgresql.conf").write_text(configuration)

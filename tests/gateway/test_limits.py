@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from gateway import limits, members, refusals, states
 from gateway.actors import NOBODY, Actor
-from gateway.models import Membership
+from gateway.models import Membership, Notice
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -30,16 +30,16 @@ def test_a_membership_has_its_cohorts_limits_unless_it_has_its_own(admin: Actor)
     artist = makers.artist(cohort=makers.cohort(daily=5, concurrent=2, requests_a_minute=60))
     assert artist.membership is not None
     assert limits.of(artist.membership) == limits.Limits(daily=5, concurrent=2, requests_a_minute=60)
-    limits.change(artist.membership, by=admin, credits=9, daily=0, concurrent=7, requests_a_minute=None)
+    limits.change(artist.membership, by=admin, daily=0, concurrent=7, requests_a_minute=None)
     assert limits.of(artist.membership) == limits.Limits(daily=0, concurrent=7, requests_a_minute=60)
-    assert artist.membership.credits == 9
+    assert Notice.objects.get(user=artist.user).body.startswith("0 clips a day, 7 at a time and 60 requests")
 
 
 def test_only_an_admin_changes_them(artist: Actor, reviewer: Actor):
     assert artist.membership is not None
     for by in (artist, reviewer, NOBODY):
         with pytest.raises(refusals.AdminsOnly):
-            limits.change(artist.membership, by=by, credits=1, daily=1, concurrent=1, requests_a_minute=1)
+            limits.change(artist.membership, by=by, daily=1, concurrent=1, requests_a_minute=1)
 
 
 def test_who_was_suspended_while_they_asked_is_refused(artist: Actor, admin: Actor):

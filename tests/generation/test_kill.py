@@ -17,9 +17,9 @@ from django.conf import settings as gateway_settings
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from gateway import allowances, celery
+from gateway import allowances, celery, refusals
 from gateway.models import LedgerEntry
-from generation import tasks
+from generation import limits, tasks
 from generation.models import Generation, Output
 from tests import makers
 
@@ -114,6 +114,33 @@ def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start:
     assert (found.fence, found.worker) == (2, "gpu-second@test")
     delivered_once(found, credits=1)
     assert kept(found) == set(found.outputs.values_list("path", flat=True))
+
+
+def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Start, settings: Any):
+    settings.ATTEMPTS = 2
+    artist = makers.artist(cohort=makers.cohort(concurrent=2))
+    assert artist.membership is not None
+    dies, waits = makers.queued(artist, seconds=1, steps=50), makers.queued(artist, seconds=1, steps=2)
+    for attempt in (1, 2):
+        killed = start(f"killed-{attempt}")
+        tasks.sweep()
+        wait_for(lambda: now(dies).step >= 2)
+        with pytest.raises(refusals.TooManyAtOnce):
+            makers.queued(artist)
+        send(killed, signal.SIGKILL)
+        killed.wait()
+        assert limits.use(artist.membership).under_way == 2, "nobody has swept yet"
+        wait_for(lambda: (tasks.sweep(), now(dies).state != "in_progress")[1])
+    assert (now(dies).state, now(dies).error_code) == ("failed", "worker_lost")
+    start("lives")
+    wait_for(lambda: now(waits).state == "completed")
+    assert limits.use(artist.membership).under_way == 0
+    for _ in range(2):
+        makers.queued(artist)
+    with pytest.raises(refusals.TooManyAtOnce):
+        makers.queued(artist)
+    allowance = allowances.current(artist.membership)
+    assert (allowance.spent, allowances.differences()) == (1, [])
 
 
 def test_a_worker_paused_past_its_lease_publishes_nothing(start: Start):

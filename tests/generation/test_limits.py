@@ -16,7 +16,7 @@ from gateway.actors import Actor
 from gateway.models import LedgerEntry
 from generation import generations, limits, scheduling, worker
 from generation.models import Generation, ModelProfile
-from review import submissions
+from review import history, submissions
 from review.models import Revision, Submission
 from tests import makers
 
@@ -200,6 +200,7 @@ def test_a_test_token_sees_tests_alone(client_of: Callable[..., APIClient]):
 def test_no_test_reaches_a_reviewer():
     artist = member()
     made = makers.drawn(ask(makers.with_token(artist, mode="test")))
+    assert history.status(made, None) == ("A test: private", "")
     words = {"title": "x", "credit": "x", "licence": "CC0-1.0"}
     with pytest.raises(refusals.OnlyATest):
         submissions.submit(made, by=artist, **words)

@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import pytest
+from django.db import connection
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -26,6 +29,25 @@ def finish(claimed: Generation) -> None:
         )
         Output.objects.bulk_create(outputs)
         allowances.settle(claimed.pk)
+
+
+def test_of_320_who_ask_at_once_for_100_credits_exactly_100_are_served(at_once: Callable[..., list[Any]]):
+    with connection.cursor() as cursor:
+        cursor.execute("show max_connections")
+        if int(cursor.fetchone()[0]) < 340:
+            pytest.skip("this PostgreSQL takes fewer connections at a time")
+    artist = makers.artist(credits=100, cohort=makers.cohort(daily=1000, concurrent=1000))
+    makers.sketch()
+    answers = at_once(*[partial(generations.submit, by=artist, prompt="a red circle", seconds=1)] * 320)
+    assert sum(isinstance(answer, Generation) for answer in answers) == 100
+    assert sum(isinstance(answer, refusals.NotEnoughCredits) for answer in answers) == 220
+    allowance = Allowance.objects.get()
+    assert (allowance.granted, allowance.held, allowance.spent, allowance.free) == (100, 100, 0, 0)
+    assert LedgerEntry.objects.filter(kind="reserve").count() == Generation.objects.count() == 100
+    assert set(LedgerEntry.objects.filter(kind="reserve").values_list("subject", flat=True)) == {
+        answer.pk for answer in answers if isinstance(answer, Generation)
+    }
+    assert allowances.differences() == []
 
 
 def test_credits_are_exact_and_nothing_is_lost_whatever_happens_at_the_same_time(at_once: Callable[..., list[Any]]):

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from gateway import pulses
+from gateway import allowances, pulses
 from gateway.services import freshness, lock
 
 OLDEST_POSTGRES = 16
@@ -88,7 +88,7 @@ def database() -> Iterator[Finding]:
         yield Finding("FAIL", "migrations", f"{many} not applied. Apply them: manage.py migrate")
         return
     yield Finding("ok", "migrations", "all applied")
-    for look in (roles, processes):
+    for look in (roles, ledgers, processes):
         try:
             yield from look()
         except DatabaseError as error:
@@ -124,6 +124,21 @@ def roles() -> Iterator[Finding]:
         yield Finding("FAIL", "roles", f"{role} may change {changeable}. Put its rights right: manage.py migrate")
     else:
         yield Finding("ok", "roles", f"{role} is not the owner, and cannot change the audit log")
+
+
+def ledgers() -> Iterator[Finding]:
+    """Whether each allowance is what its ledger adds up to."""
+    wrong = allowances.differences()
+    for difference in wrong[:10]:
+        yield Finding(
+            "FAIL",
+            "allowances",
+            f"{difference.allowance_id}: granted, held, spent, expired are {difference.row}, and its ledger says "
+            f"{difference.ledger}. Set them right: manage.py shell -c "
+            "'from gateway import actors, allowances; allowances.recompute(by=actors.SYSTEM)'",
+        )
+    if not wrong:
+        yield Finding("ok", "allowances", "each is what its ledger adds up to")
 
 
 def processes() -> Iterator[Finding]:

@@ -1,0 +1,106 @@
+"""/v1/tokens: a person's own; to a token, itself."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway import refusals, tokens
+from gateway.api import Resource, page, read_id, show_id
+from gateway.models import Token
+
+ITSELF = "self"
+ONCE = {"Cache-Control": "no-store"}  # a secret is shown once
+
+
+class NewToken(serializers.Serializer[Any]):
+    """`expires_at` wins over `days`; with `days` null the token has no end."""
+
+    label = serializers.CharField(max_length=80)  # type: ignore[assignment]
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Token.SCOPES))
+    mode = serializers.ChoiceField(choices=Token.MODES, required=False)
+    days = serializers.IntegerField(min_value=1, max_value=tokens.MAX_DAYS, required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    networks = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    requests_a_minute = serializers.IntegerField(min_value=1, max_value=100_000, required=False, allow_null=True)
+    credits_limit = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
+
+
+class Rotation(serializers.Serializer[Any]):
+    overlap_hours = serializers.IntegerField(min_value=0, max_value=tokens.MAX_OVERLAP, required=False, default=24)
+
+
+class Tokens(Resource):
+    """Those of the caller; a person in a browser makes new ones."""
+
+    def get(self, request: Request) -> Response:
+        rows = tokens.visible_to(self.actor).select_related("replaced_by")
+        return Response(page(request, rows, "token", show))
+
+    def post(self, request: Request) -> Response:
+        asked = NewToken(data=request.data)
+        asked.is_valid(raise_exception=True)
+        made, secret = tokens.issue(by=self.actor, **asked.validated_data)
+        return Response({**show(made), "secret": secret}, status=201, headers=ONCE)
+
+
+class OneToken(Resource):
+    """One of them; `self` is the one that asks."""
+
+    def get(self, request: Request, token_id: str) -> Response:
+        return Response(show(_own(self, token_id)))
+
+    def delete(self, request: Request, token_id: str) -> Response:
+        found = _own(self, token_id)
+        tokens.revoke(found, by=self.actor)
+        found.refresh_from_db()
+        return Response(show(found))
+
+
+class Rotate(Resource):
+    """The token that takes its place, with its secret, shown this once."""
+
+    def post(self, request: Request, token_id: str) -> Response:
+        found = _own(self, token_id)
+        asked = Rotation(data=request.data)
+        asked.is_valid(raise_exception=True)
+        made, secret = tokens.rotate(found, by=self.actor, **asked.validated_data)
+        return Response({**show(made), "secret": secret, "replaces": show(found)}, status=201, headers=ONCE)
+
+
+def show(token: Token) -> dict[str, Any]:
+    """A token as its owner may know it, without its secret."""
+    live = token.revoked_at is None
+    return {
+        "id": show_id("token", token.pk),
+        "object": "token",
+        "label": token.label,
+        "mode": token.mode,
+        "scopes": token.scopes,
+        "last_four": token.last_four,
+        "networks": token.networks,
+        "requests_a_minute": token.requests_a_minute,
+        "credits_limit": token.credits_limit,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "revoked_at": token.revoked_at,
+        "replaced_by": show_id("token", token.replaced_by_id) if token.replaced_by_id else None,
+        "last_used": {"at": token.last_used_at, "address": token.last_address, "what": token.last_use}
+        if token.last_used_at
+        else None,
+        "actions": [*(["rotate"] if live and not token.replaced_by_id else []), *(["revoke"] if live else [])],
+    }
+
+
+def _own(resource: Resource, token_id: str) -> Token:
+    if token_id == ITSELF:
+        if resource.actor.token is None:
+            raise refusals.NotFound
+        pk = resource.actor.token.pk
+    else:
+        pk = read_id("token", token_id)
+    found = tokens.visible_to(resource.actor).filter(pk=pk).first()
+    if found is None:
+        raise refusals.NotFound
+    return found

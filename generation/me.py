@@ -1,0 +1,31 @@
+"""/v1/me, with the clips that a member may still ask for."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from gateway import limits as gateway_limits
+from gateway.resources.me import Me as Base
+from generation import limits
+
+
+class Me(Base):
+    """The caller, and how many clips are theirs today and at this moment."""
+
+    def show(self) -> dict[str, Any]:
+        shown = super().show()
+        membership, token = self.actor.membership, self.actor.token
+        if membership is not None:
+            limit = gateway_limits.of(membership)
+            taken = limits.use(membership, test=token is not None and token.is_test)
+            midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            shown["limits"] |= {
+                "daily": {**_figures(limit.daily, taken.today), "resets_at": midnight},
+                "concurrent": _figures(limit.concurrent, taken.under_way),
+            }
+        return shown
+
+
+def _figures(limit: int, used: int) -> dict[str, int]:
+    return {"limit": limit, "used": used, "left": max(0, limit - used)}
