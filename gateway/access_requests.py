@@ -3,10 +3,12 @@
 What comes of asking is told to the address that was given and to nobody else: the form does not say who is here.
 """
 
+import logging
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models.functions import Now
@@ -18,6 +20,7 @@ from gateway import audit, keys, members, notices, refusals, states
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Cohort, Invitation, Membership, Notice, Program, User
 
+log = logging.getLogger(__name__)
 AN_HOUR = 5  # requests from one place
 WAITING = 500  # requests in all that wait for an answer
 
@@ -54,7 +57,7 @@ def ask(*, by: Actor, sender: str, email: str, name: str, links: list[str], word
         if AccessRequest.objects.filter(state="requested").count() >= WAITING:
             raise refusals.RequestsFull
         if known := _known(email):
-            _remind(email, known)
+            _told(email, known)
             return
         secret = keys.make("request")
         asked = AccessRequest.objects.create(
@@ -129,20 +132,40 @@ def decline(asked: AccessRequest, *, by: Actor, reason: str) -> None:
         )
 
 
+def remind() -> int:
+    """Tell every admin, once, of requests that are due within a day; return of how many."""
+    with atomic():
+        due = AccessRequest.objects.filter(
+            state="requested", reminded_at__isnull=True, due_at__lt=Now() + timedelta(days=1)
+        )
+        rows = list(due.select_for_update(skip_locked=True).order_by("due_at"))
+        if not rows:
+            return 0
+        AccessRequest.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_at=Now())
+        many = "1 request for access waits" if len(rows) == 1 else f"{len(rows)} requests for access wait"
+        for admin in User.objects.filter(is_staff=True, is_active=True):
+            first = f"An answer, with its reason, is due by {rows[0].due_at:%-d %B, %H:%M} UTC."
+            notices.tell(admin, f"{many} for an answer", first, path="/program/requests")
+    return len(rows)
+
+
 def _locked() -> Program:
     Program.objects.get_or_create(only=True)
     return Program.objects.select_for_update().get(only=True)
 
 
 def _count(sender: str) -> None:
-    """Raises AskedTooOften. A cache that was flushed counts anew; WAITING bounds what is kept all the same."""
+    """Raises AskedTooOften. While Valkey is away nobody is counted; WAITING bounds what is kept all the same."""
     where = str(ip_network(f"{sender}/{64 if ':' in sender else 32}", strict=False)) if sender else "nowhere"
     key = "ask:" + salted_hmac("gateway.access_requests", where).hexdigest()
-    cache.add(key, 0, timeout=3600)
     try:
+        cache.add(key, 0, timeout=3600)
         number = cache.incr(key)
     except ValueError:  # it ran out at this moment
         number = 1
+    except (redis.RedisError, OSError) as error:
+        log.warning("requests for access pass uncounted: %s", error)
+        return
     if number > AN_HOUR:
         raise refusals.AskedTooOften
 
@@ -161,7 +184,7 @@ def _known(email: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _remind(email: str, known: tuple[str, str, str]) -> None:
+def _told(email: str, known: tuple[str, str, str]) -> None:
     subject, body, path = known
     today = Notice.objects.filter(email=email, subject=subject, created_at__gt=Now() - timedelta(days=1))
     if not today.exists():

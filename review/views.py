@@ -245,12 +245,17 @@ def _work(
     shown = submission.shown_state if submission else ""
     publication = submission.public if submission else None
     decision = submission.verdict if submission and shown != "submitted" else None
+    active = actor.membership is not None and actor.membership.state == "active"  # the rules ask again
     can = {
         "cancel": not generation.ended,
-        "submit": generation.state == "completed" and shown in ("", "withdrawn", "rejected") and not generation.test,
-        "resubmit": shown == "changes_requested",
+        "submit": active
+        and generation.state == "completed"
+        and shown in ("", "withdrawn", "rejected")
+        and not generation.test,
+        "resubmit": active and shown == "changes_requested",
         "withdraw": shown in ("submitted", "changes_requested", "approved") and publication is None,
-        "sign": shown == "approved" and publication is None,
+        "sign": active and shown == "approved" and publication is None,
+        "later": not active and shown in ("approved", "changes_requested") and publication is None,
         "unpublish": publication is not None and publication.state == "published",
     }
     signature = form if isinstance(form, SignatureForm) else None

@@ -227,6 +227,7 @@ class AccessRequest(Living):
     digest = models.BinaryField(max_length=32, unique=True)
     state = states("requested", "accepted", "declined", "withdrawn")
     due_at = models.DateTimeField("an answer is due")
+    reminded_at = models.DateTimeField("admins were reminded", null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.TextField(blank=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Max
+from django.db.models import Case, Max, When
 from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -194,7 +194,8 @@ def _everyone(
     refusal: refusals.Refused | None = None,
 ) -> HttpResponse:
     chosen = request.GET.get("show", "all")
-    rows = _seen().order_by("cohort__name", "state", "user__name", "id")
+    gone_last = Case(When(state="left", then=1), default=0)
+    rows = _seen().order_by("cohort__name", gone_last, "user__name", "id")
     if chosen in SHOWN[1:]:
         rows = rows.filter(state=chosen)
     found = Paginator(rows, 50).get_page(request.GET.get("page"))

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gateway import access_requests, actors, audit, keys, members, notices, refusals
+from gateway import access_requests, actors, audit, keys, members, notices, refusals, tasks
 from gateway.actors import NOBODY, Actor
 from gateway.models import AccessRequest, Invitation, Membership, Notice
 from gateway.models.base import new_id
@@ -200,6 +200,14 @@ def test_a_flood_from_everywhere_never_fills_the_table(monkeypatch: pytest.Monke
     assert AccessRequest.objects.filter(state="requested").count() == 3
 
 
+def test_without_valkey_people_still_ask(settings: Any, caplog: pytest.LogCaptureFixture):
+    makers.door()
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "unix:///nowhere/valkey.sock"}}
+    ask()
+    assert AccessRequest.objects.get().email == NOOR
+    assert "pass uncounted" in caplog.text
+
+
 # ---------------------------------------------------------------- answering
 
 
@@ -324,6 +332,20 @@ def test_what_is_due_first_stands_first_and_what_is_overdue_says_so(
     assert "Late Larsen" not in browser_of(admin).get("/program/requests").content.decode()
     answered = browser_of(admin).get("/program/requests?show=answered").content.decode()
     assert "Declined by Ada Lindqvist" in answered
+
+
+def test_admins_are_reminded_once_of_what_is_due_within_a_day(admin: Actor, artist: Actor):
+    soon, late, _ = makers.asked(), makers.asked(), makers.asked()
+    Notice.objects.all().delete()
+    assert access_requests.remind() == 0, "each has three days"
+    AccessRequest.objects.filter(pk=soon.pk).update(due_at=Now() + timedelta(hours=23))
+    AccessRequest.objects.filter(pk=late.pk).update(due_at=Now() - timedelta(hours=1))
+    tasks.tidy()
+    assert access_requests.remind() == 0
+    (told,) = Notice.objects.all()
+    assert (told.user, told.subject) == (admin.user, "2 requests for access wait for an answer")
+    late.refresh_from_db()
+    assert f"{late.due_at:%-d %B, %H:%M}" in told.body
 
 
 # ---------------------------------------------------------------- any order of things

@@ -718,3 +718,27 @@ def test_a_refused_change_keeps_what_was_typed_and_says_why(
     assert office.post(f"/program/cohorts/{membership.cohort_id.hex}/seats", {"seats": 4}).status_code == 302
     membership.cohort.refresh_from_db()
     assert membership.cohort.seats == 4
+
+
+def test_a_work_page_offers_nothing_that_would_be_refused(
+    artist: Actor, admin: Actor, browser_of: Callable[..., Client], no_undo: None
+):
+    """Whoever is suspended or has gone still downloads and withdraws there."""
+    submission = makers.submitted(artist)
+    makers.decided(submission)
+    private = makers.completed(artist)
+    browser = browser_of(artist)
+    work, other = f"/mine/{submission.generation_id.hex}", f"/mine/{private.pk.hex}"
+
+    def offers(path: str) -> set[str]:
+        page = browser.get(path).content.decode()
+        return {act for act in ("sign-off", "/submit", "/withdraw", "download=1") if act in page}
+
+    assert (offers(work), offers(other)) == ({"sign-off", "/withdraw", "download=1"}, {"/submit", "download=1"})
+    assert artist.membership is not None
+    members.suspend(artist.membership, by=admin, reason="A question.")
+    assert (offers(work), offers(other)) == ({"/withdraw", "download=1"}, {"download=1"})
+    assert "while your membership is suspended" in browser.get(work).content.decode()
+    members.leave(by=actors.person(artist.membership.user))
+    assert (offers(work), offers(other)) == ({"/withdraw", "download=1"}, {"download=1"})
+    assert "without a place in the program" in browser.get(work).content.decode()
