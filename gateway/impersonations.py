@@ -105,6 +105,7 @@ def seen(visits: Sequence[Impersonation]) -> dict[UUID, list[Look]]:
                    count(*), min(looked.at)
             from looked left join audit.detail on detail.entry_id = looked.id
             where looked.body #>> '{actor,impersonation}' = any(%s)
+                and looked.body #>> '{facts,route}' is distinct from 'impersonation/end'
             group by 1, 2 order by 4 limit 5000
             """,
             [visits[0].artist_id, min(visit.created_at for visit in visits), [str(visit.pk) for visit in visits]],

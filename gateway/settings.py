@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from gateway.services.places import Places
 
@@ -133,6 +134,7 @@ USE_I18N = False
 USE_TZ = True
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # the look of the records; before Django's own templates
     "gateway.apps.RecordsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -268,6 +270,19 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway.authentication.OnlyJSON",
     "EXCEPTION_HANDLER": "gateway.api.error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+UNFOLD = {  # the look of /admin; its colours stand in records.css
+    "SITE_TITLE": "Records",
+    "SITE_HEADER": PROGRAM_NAME,
+    "SITE_SUBHEADER": "Records",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("records.css")],
+    "SCRIPTS": [lambda request: static("records.js")],
+    "SIDEBAR": {"navigation": "gateway.records.navigation"},
+    "ACCOUNT": {"navigation": [{"title": "Sign-in and sessions", "link": "/access/security"}]},
 }
 
 # ---------------------------------------------------------------- workers

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from gateway.admin import ReadOnly
 from generation.models import Generation, ModelProfile, Output
 
 
 @admin.register(ModelProfile)
-class ModelProfileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ModelProfileAdmin(ModelAdmin):
     list_display = ("name", "slug", "pipeline", "pool", "credits_per_second", "enabled", "position")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from gateway.admin import ReadOnly
 from review.models import Clause, Decision, Publication, Submission
 
 
 @admin.register(Clause)
-class ClauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ClauseAdmin(ModelAdmin):
     """A new wording is a new version: what a decision names is never rewritten."""
 
     list_display = ("number", "version", "title", "retired_at")

@@ -1,21 +1,23 @@
 """Records for admins to read: no rule is bypassed there."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib import admin
+from django.contrib.admin import site
 from django.db import models
 from django.test import Client
 
 from gateway.actors import Actor
 from gateway.models.base import Living
+from gateway.records import operation_pages
 from tests import makers
 
 pytestmark = pytest.mark.django_db
 
-REGISTERED = [model for model in admin.site._registry if model._meta.app_label in {"gateway", "generation", "review"}]
+REGISTERED = [model for model in site._registry if model._meta.app_label in {"gateway", "generation", "review"}]
 
 
 def address(model: type[models.Model], rest: str = "") -> str:
@@ -121,3 +123,42 @@ def test_a_record_shows_no_prompt_and_no_secret(admin: Actor, browser_of: Callab
             assert secret not in page, model.__name__
             assert link not in page and made.guest_clip.hex not in page.replace("-", ""), model.__name__  # type: ignore[union-attr]
             assert not any(repr(mark) in unescape(page) or mark.hex() in page for mark in marks), model.__name__
+
+
+def test_nothing_of_other_makers_is_registered_beside_ours(admin: Actor, browser_of: Callable[..., Client]):
+    """Second factors and sessions above all: whoever may edit them may sign in as anybody."""
+    assert [model for model in site._registry if model._meta.app_label not in {"gateway", "generation", "review"}] == []
+    assert browser_of(admin).get("/admin/mfa/authenticator/").status_code == 404
+
+
+def test_the_theme_loads_nothing_from_elsewhere_and_only_there_scripts_may_evaluate(
+    admin: Actor, browser_of: Callable[..., Client]
+):
+    browser = browser_of(admin)
+    for path in ("/admin/", "/admin/gateway/user/", f"/admin/gateway/user/{admin.user.pk}/change/"):
+        answer = browser.get(path)
+        page = answer.content.decode()
+        loaded = re.findall(r'<(?:script|link|img)\b[^>]*?(?:src|href)="([^"]*)"', page)
+        assert loaded
+        assert [address for address in loaded if not address.startswith("/")] == []
+        assert "<style" not in page
+        assert "script-src 'self' 'unsafe-eval'" in answer["Content-Security-Policy"]
+        assert "unsafe-inline" not in answer["Content-Security-Policy"]
+    assert "unsafe-eval" not in browser.get("/program/invitations")["Content-Security-Policy"]
+
+
+def test_the_sidebar_leads_to_each_page_of_operation_and_to_each_record(
+    admin: Actor, browser_of: Callable[..., Client]
+):
+    browser = browser_of(admin)
+    page = browser.get("/admin/").content.decode()
+    assert "program/invitations" in operation_pages()
+    for path in operation_pages():
+        assert f'href="/{path}"' in page, path
+        assert browser.get(f"/{path}").status_code == 200, path
+    for model in REGISTERED:
+        assert f'href="{address(model)}"' in page, model
+
+
+def test_a_password_is_changed_where_all_others_are(admin: Actor, browser_of: Callable[..., Client]):
+    assert browser_of(admin).get("/admin/password_change/")["Location"] == "/accounts/password/change/"

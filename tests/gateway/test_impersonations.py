@@ -238,7 +238,7 @@ def test_both_stand_in_each_entry_and_the_artist_reads_it(
     assert (notice.subject, notice.path) == ("Ada Lindqvist looks as you", "/access/visits")
     assert WHY in notice.body
     page = browser_of(artist).get("/access/visits").content.decode()
-    for told in ("Ada Lindqvist", WHY, f"/mine/{mine.pk.hex}</code></td><td>3<", "/mine/&lt;hex:generation&gt;/submit"):
+    for told in ("Ada Lindqvist", WHY, f"/mine/{mine.pk.hex}</code> · 3 times", "/mine/&lt;hex:generation&gt;/submit"):
         assert told in page, told
     assert "/program/" not in page, "only what was looked at as them"
 
