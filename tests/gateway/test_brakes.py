@@ -172,6 +172,18 @@ def test_a_brake_that_closes_shuts_pages_downloads_and_clients(
     assert office.get("/program/brakes").status_code == 200
 
 
+def test_an_admin_who_looks_as_a_braked_artist_sees_and_comes_back(
+    artist: Actor, admin: Actor, browser_of: Callable[..., Client]
+):
+    assert artist.user is not None
+    office = browser_of(admin)
+    office.post("/program/impersonation", {"artist": artist.user.pk, "reason": "They ask what is shut."})
+    pulled("artist", artist.user.pk, closes=True)
+    assert office.get("/dashboard").status_code == 200
+    assert office.post("/impersonation/end").status_code == 302
+    assert office.get("/program/brakes").status_code == 200
+
+
 def test_a_braked_token_opens_nothing_and_its_owner_goes_on(
     artist: Actor, client_of: Callable[..., Any], browser_of: Callable[..., Client]
 ):
