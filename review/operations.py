@@ -1,19 +1,25 @@
-"""The admin's page of brakes: what is stopped, what a brake would stop, pull it, let go."""
+"""The admin's pages: what waits for them, and brakes: what is stopped, what one would stop, pull it, let go."""
 
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.views import page
-from review import radius
+from review import overview, radius
 from review.forms import BrakeForm
+
+
+@access.admins
+@require_safe
+def show_program(request: HttpRequest, actor: Actor) -> HttpResponse:
+    return render(request, "review/program.html", {"rooms": overview.rooms()})
 
 
 @access.admins

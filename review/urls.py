@@ -14,6 +14,7 @@ urlpatterns = [
     path("works/<hex:publication>/video.mp4", views.public_file, {"kind": "video"}),
     path("works/<hex:publication>/poster.webp", views.public_file, {"kind": "poster"}),
     path("dashboard", views.dashboard),
+    path("program", operations.show_program),
     path("program/brakes", operations.show_brakes),
     path("program/brakes/<hex:brake>/release", operations.release_brake),
     path("notices/read", views.read_notices),
