@@ -51,6 +51,7 @@ DOORS = {
     "program/allowances/<hex:membership>/limits": (DETOUR, 403, 403, 403, 403, 405),
     "program/invitations": (DETOUR, 403, 403, 403, 403, 200),
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 405),
+    "program": (DETOUR, 403, 403, 403, 403, 200),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 200),
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 405),
     "program/terms": (DETOUR, 403, 403, 403, 403, 200),

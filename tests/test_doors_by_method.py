@@ -102,7 +102,7 @@ POSTS = {
 }
 DELETES = {"v1/tokens/<str:token_id>": (401, 404, *NOT_MINE)}
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
-ADMINS = ("program/",)
+ADMINS = ("program",)
 
 
 def outside(door: str, person: str) -> int | None:

@@ -23,7 +23,7 @@ LIVES = [model for model in apps.get_models() if issubclass(model, Living)]
 RULES = {
     gateway: "access_requests addresses allowances audit.record brakes contributions guest_passes impersonations keys limits members networks notices pulses second_factors sessions sign_in_links spreadsheets states terms tokens actors grants",
     generation: "catalogue generations guests limits scheduling worker media.files media.serve",
-    review: "decisions founding history publishing queue radius submissions",
+    review: "decisions founding history overview publishing queue radius submissions",
 }
 
 

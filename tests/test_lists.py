@@ -57,6 +57,7 @@ LISTS = {
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
+        "/program",
         "/program/brakes",
         "/program/allowances",
         "/program/terms",

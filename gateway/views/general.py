@@ -82,5 +82,5 @@ def home(request: HttpRequest) -> HttpResponseBase:
     if actor.is_reviewer:
         return redirect("/review")
     if actor.membership is None and actor.is_admin:
-        return redirect("/program/invitations")
+        return redirect("/program")
     return redirect("/dashboard" if actor.user else "/accounts/login/")
