@@ -260,9 +260,11 @@ def test_downloads_are_the_artists_switch_at_once(artist: Actor, guest: Client, 
     assert guest.get(f"{at}/video.mp4")["Content-Disposition"].startswith("inline")
     assert guest.get(f"{at}/video.mp4?download=1").status_code == 404
     assert "download=1" not in guest.get(at).content.decode()
+    assert 'controlslist="nodownload"' in guest.get(at).content.decode(), "the browser's own menu offers none either"
     browser_of(artist).post(switch, {"may_download": "yes"})
     assert guest.get(f"{at}/video.mp4?download=1")["Content-Disposition"].startswith("attachment")
     assert "download=1" in guest.get(at).content.decode()
+    assert "nodownload" not in guest.get(at).content.decode()
     browser_of(artist).post(switch, {"may_download": "no"})
     assert guest.get(f"{at}/video.mp4?download=1").status_code == 404
 
