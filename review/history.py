@@ -80,13 +80,14 @@ def _sentence(entry: Entry, generation: Generation) -> str | None:
         return None  # a reviewer's undo
     if entry.action == "generation.cancelled" and "brake" in facts:
         return "A brake stopped it; the credits came back."
-    if entry.action == "generation.cancelled" and entry.actor_id is None:
-        return "It was cancelled, because your membership had ended; the credits came back."
+    if entry.action == "generation.cancelled" and body["actor"]["kind"] == "system":
+        over = "the guest pass or your membership" if generation.guest_pass_id else "your membership"
+        return f"It was cancelled, because {over} had ended; the credits came back."
     template = SENTENCES.get(entry.action)
     if generation.guest_pass_id is not None:
         template = BY_GUEST.get(entry.action, template)
     price = f"{generation.credits} credit" + ("s" if generation.credits != 1 else "")
-    who = {"guest": "The guest", "system": "The end of the guest pass"}.get(body["actor"]["kind"], "You")
+    who = "The guest" if body["actor"]["kind"] == "guest" else "You"
     return template.format(**{**facts, "price": price, "who": who}) if template else None
 
 
