@@ -10,7 +10,7 @@ from django.test import Client
 from gateway import allowances
 from gateway.actors import Actor
 from generation import generations, scheduling, views
-from generation.models import Generation
+from generation.models import Generation, ModelProfile
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +175,12 @@ def test_there_is_no_file_before_its_end(studio: Client, artist: Actor, kind: st
 @pytest.mark.parametrize("path", ["/generations/{}/video.webm", "/generations/{}/../video.mp4", "/generations/{}"])
 def test_there_is_no_other_file(studio: Client, artist: Actor, path: str):
     assert studio.get(path.format(makers.completed(artist).pk.hex)).status_code == 404
+
+
+def test_without_a_model_the_studio_says_so(artist, browser_of):
+    makers.sketch()
+    ModelProfile.objects.update(enabled=False)
+    page = browser_of(artist).get("/studio")
+    assert page.status_code == 200
+    assert "No model is offered at the moment." in page.content.decode()
+    assert "<textarea" not in page.content.decode()
