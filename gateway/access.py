@@ -9,7 +9,7 @@ from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from gateway import actors, impersonations, keys
+from gateway import actors, addresses, impersonations, keys, sightings, traces
 from gateway import brakes as gateway_brakes
 from gateway.actors import Actor
 from gateway.models import User
@@ -67,6 +67,56 @@ def must_be_open(request: HttpRequest, actor: Actor) -> None:
     request.brakes = brakes  # type: ignore[attr-defined]
     if brakes and brakes[0].shuts:
         raise gateway_brakes.why(brakes[0])
+    watch(request, actor)
+
+
+def watch(request: HttpRequest, actor: Actor) -> None:
+    """Note what a credential was used for, once a request, where it was let in. Raises Slowed, Braked."""
+    use = _use(request, actor)
+    if use is not None and not hasattr(request, "noted"):
+        request.noted = None  # type: ignore[attr-defined]
+        request.noted = sightings.note(use)  # type: ignore[attr-defined]
+
+
+def watched(request: HttpRequest, response: HttpResponseBase) -> None:
+    """The answer to a noted request is ready."""
+    noted: traces.Noted | None = getattr(request, "noted", None)
+    if noted is not None:
+        traces.ended(noted, refused=response.status_code in {402, 403, 409, 429})
+
+
+def _use(request: HttpRequest, actor: Actor) -> traces.Use | None:
+    """This request, as far as watching is concerned: the act by its method and route, whatever app it belongs to."""
+    scope, target, owner = actor.credential
+    if target is None or owner is None:
+        return None
+    match, told = request.resolver_match, request.headers
+    named = dict(match.captured_kwargs) if match is not None else {}  # type: ignore[attr-defined]
+    named.pop("secret", None)  # of a guest's pass; what comes after it is the work
+    route = match.route if match is not None else ""
+    act: traces.Act = "page"
+    work = ""
+    if route.endswith((".mp4", ".webp", "/content")):
+        act = "file"
+    elif request.method == "POST" and not named:
+        act = "ask"
+    elif request.method == "GET" and named:
+        act, work = "watch", str(next(iter(named.values())))
+    by_script = "HX-Request" in told
+    agent = told.get("User-Agent", "")
+    return traces.Use(
+        scope,
+        target,
+        owner,
+        address=addresses.of(request),
+        agent=agent,
+        print="|".join([agent, told.get("Accept-Language", ""), told.get("Sec-CH-UA-Platform", "")]),
+        act=act,
+        work=work,
+        claimed=addresses.claimed(request),
+        bare=not by_script and "Sec-Fetch-Mode" not in told and "text/html" not in told.get("Accept", ""),
+        paced=act == "ask" or (act != "file" and not by_script),
+    )
 
 
 def _guarded(view: View, check: Callable[[Actor], Any]) -> View:

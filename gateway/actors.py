@@ -30,6 +30,16 @@ class Actor:
     visitor_address: bytes = b""  # where from, as a fingerprint of one day
 
     @property
+    def credential(self) -> tuple[str, UUID | None, UUID | None]:
+        """With what they ask: which kind, its id, and whose it is."""
+        if self.guest_pass is not None:
+            return "guest_pass", self.guest_pass.pk, self.guest_pass.membership.user_id
+        owner = self.user.pk if self.user is not None else None
+        if self.token is not None:
+            return "token", self.token.pk, owner
+        return "session", self.session, self.impersonation.admin_id if self.impersonation is not None else owner
+
+    @property
     def is_reviewer(self) -> bool:
         return self.user is not None and self.user.is_active and self.user.is_reviewer
 

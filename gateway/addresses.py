@@ -20,6 +20,16 @@ def of(request: HttpRequest) -> str:
     return _spelled(heard[-proxies]) or peer
 
 
+def claimed(request: HttpRequest) -> str:
+    """For whom the client itself says that it asks: nothing to believe, but a proxy gives itself away by it."""
+    proxies: int = settings.TRUSTED_PROXIES
+    heard = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    said = [",".join(heard[:-proxies] if proxies else heard).strip()]
+    if proxies == 0:
+        said += [request.META.get(name, "") for name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP")]
+    return "|".join(said).strip("|")
+
+
 def _spelled(text: str) -> str:
     """`text` without port, brackets and zone, an IPv4 address in IPv6 dress as IPv4; "" when it is no address."""
     text = text.strip()

@@ -14,6 +14,7 @@ from gateway.models import (
     AccessRequest,
     Allowance,
     Brake,
+    Canary,
     Cohort,
     Contribution,
     Entry,
@@ -26,6 +27,7 @@ from gateway.models import (
     Notice,
     Program,
     Rate,
+    Sighting,
     Terms,
     TermsAcceptance,
     Token,
@@ -179,6 +181,20 @@ class BrakeAdmin(ReadOnly):
     list_display = ("created_at", "label", "scope", "source", "closes", "state", "ends_at", "pulled_by")
     list_select_related = ("pulled_by",)
     list_filter = ("state", "scope", "source")
+
+
+@admin.register(Sighting)
+class SightingAdmin(ReadOnly):
+    list_display = ("created_at", "label", "owner", "kind", "score", "state", "answered_by")
+    list_select_related = ("owner", "answered_by")
+    list_filter = ("state", "kind", "scope")
+
+
+@admin.register(Canary)
+class CanaryAdmin(ReadOnly):
+    list_display = ("created_at", "label", "last_four", "planted_by", "uses", "last_used_at")
+    list_select_related = ("planted_by",)
+    exclude = ("digest",)
 
 
 @admin.register(Notice)

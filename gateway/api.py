@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gateway import limits, refusals
-from gateway.access import actor_of, must_be_open
+from gateway.access import actor_of, must_be_open, watch
 from gateway.actors import Actor
 from gateway.middleware import problem
 
@@ -38,6 +38,8 @@ class Resource(APIView):
         super().initial(request, *args, **kwargs)
         if self.actor.session is not None:  # a token's brakes were asked for with the token
             must_be_open(request._request, self.actor)
+        else:
+            watch(request._request, self.actor)
 
     def check_throttles(self, request: Request) -> None:
         self.paces = limits.count_request(self.actor)

@@ -7,7 +7,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from gateway import access, addresses, tokens
+from gateway import access, addresses, canaries, refusals, tokens
 from gateway.actors import Actor
 from gateway.models import Token, User
 
@@ -20,11 +20,15 @@ class Bearer(BaseAuthentication):
         if secret is None:
             return None
         agent = request.headers.get("User-Agent", "")
-        token = tokens.find(
-            secret,
-            address=addresses.of(request._request),
-            doing=f"{request.method} {request.path} {agent}",
-        )
+        try:
+            token = tokens.find(
+                secret,
+                address=addresses.of(request._request),
+                doing=f"{request.method} {request.path} {agent}",
+            )
+        except refusals.BadToken:
+            request._request.canary = canaries.find(secret)  # type: ignore[attr-defined]
+            raise
         request._request.actor = Actor("token", user=token.user, token=token)  # type: ignore[attr-defined]
         return token.user, token
 

@@ -13,9 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from gateway import access, addresses, audit, keys, refusals, second_factors, sessions
-from gateway.access import actor_of, must_be_open
+from gateway import access, addresses, audit, keys, refusals, second_factors, sessions, sightings
+from gateway.access import actor_of, must_be_open, watched
 from gateway.actors import NOBODY
+from gateway.models import Canary
 from gateway.models.base import new_id
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Audited:
             if request.method not in SAFE:
                 audit.record("request.received", by=NOBODY, facts={"method": request.method}, detail=_detail(request))
             response = self.get_response(request)
+            watched(request, response)
             self._answered(request, response, began)
         except DatabaseError:
             log.exception("the audit log could not be written")
@@ -58,6 +60,8 @@ class Audited:
         finally:
             audit.request_id.reset(token)
         response["X-Request-ID"] = str(request_id)
+        if (canary := getattr(request, "canary", None)) is not None:
+            _when_sent(response, lambda: _sing(canary, request))
         # Nothing is shown from a cache after it was withdrawn, nor refused after its cause has gone.
         response.headers.setdefault("Cache-Control", "private, no-cache" if actor_of(request).user else "no-cache")
         if response.streaming and not connection.in_atomic_block:
@@ -185,6 +189,26 @@ def refuse(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
 
 def _is_rest(request: HttpRequest) -> bool:
     return request.path == "/v1" or request.path.startswith("/v1/")
+
+
+def _when_sent(response: HttpResponseBase, act: Callable[[], None]) -> None:
+    """Act when the answer has left: nobody can tell by the time that it took."""
+    close = response.close
+
+    def acting() -> None:
+        try:
+            act()
+        finally:
+            close()
+
+    response.close = acting  # type: ignore[method-assign]
+
+
+def _sing(canary: Canary, request: HttpRequest) -> None:
+    try:
+        sightings.canary_used(canary, address=addresses.of(request), agent=request.META.get("HTTP_USER_AGENT", ""))
+    except DatabaseError:
+        log.exception("canary %s was used, and could not say so", canary.pk)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:

@@ -154,6 +154,34 @@ class TooManyTries(Refused):
     status = 429
 
 
+class Slowed(Refused):
+    """This is used as if by several people, so it is slowed: try again in {seconds} s. Its owner sees why."""
+
+    status = 429
+
+
+class ExplanationMissing(Refused):
+    """Say it in a few words: somebody will read them."""
+
+    status = 400
+
+
+class UnsignedReport(Refused):
+    """This report is not signed by anybody whose key is known here."""
+
+
+class BadReport(Refused):
+    """A report is a JSON list of at most {most} objects, each with a token."""
+
+    status = 400
+
+
+class ReportTooLarge(Refused):
+    """A report has at most {kilobytes} KB: send it in parts."""
+
+    status = 413
+
+
 class MissingScope(Refused):
     """This token may not do that: it lacks the scope “{scope}”."""
 

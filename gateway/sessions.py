@@ -53,9 +53,15 @@ def end_others(*, by: Actor, keep: str | None) -> int:
     return len(others)
 
 
+def end_all(user: User, *, by: Actor) -> None:
+    """An admin ends every session of a person. Raises AdminsOnly."""
+    by.must_be_admin()
+    _end(list(UserSession.objects.filter(user=user)), by=by)
+
+
 def _end(sessions: list[UserSession], *, by: Actor) -> None:
     with atomic():
         Session.objects.filter(session_key__in=[session.session_key for session in sessions]).delete()
         UserSession.objects.filter(pk__in=[session.pk for session in sessions]).delete()
         if sessions:
-            audit.record("session.ended", by=by, subject=by.user, facts={"sessions": len(sessions)})
+            audit.record("session.ended", by=by, subject=sessions[0].user, facts={"sessions": len(sessions)})

@@ -98,6 +98,10 @@ LEASE_SECONDS = env_int("LEASE_SECONDS", 30)  # a worker that is silent for so l
 ATTEMPTS = env_int("ATTEMPTS", 3)  # how often a generation is begun before it has failed
 INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
 
+SIGHTINGS = env_flag("SIGHTINGS") if env("SIGHTINGS") else True  # whether the use of credentials is watched
+AUTOMATIC_FREEZES = env_int("AUTOMATIC_FREEZES", 3)  # artists an hour; beyond that an admin decides
+LEAK_INTAKE_KEYS = env("LEAK_INTAKE_KEYS")  # a file of public keys, whose holders may report leaked tokens
+
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path
 MODELS_DIR = Path(env("MODELS_DIR", str(PLACES.models)))
 SHIPPED_MODELS_DIR = BASE_DIR / "generation" / "weights"  # a folder for each model that comes with the code

@@ -16,7 +16,7 @@ from django.db.models.functions import Least, Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import audit, brakes, keys, networks, notices, refusals, second_factors, terms
+from gateway import actors, audit, brakes, keys, networks, notices, refusals, second_factors, terms
 from gateway.actors import Actor
 from gateway.models import Token, User
 
@@ -161,11 +161,12 @@ def rotate(token: Token, *, by: Actor, overlap_hours: int = 24) -> tuple[Token, 
 
 
 def revoke(token: Token, *, by: Actor) -> None:
-    """End a token of one's own (an admin: anybody's), now, and what it has made of itself. Revoking twice is no error.
+    """End a token of one's own (an admin, or the program itself: anybody's), now, and what it has made of itself.
 
-    Raises AdminsOnly for somebody else's, TokensMakeNoTokens when a token asks for another than itself.
+    Revoking twice is no error. Raises AdminsOnly for somebody else's, TokensMakeNoTokens when a token asks for another
+    than itself.
     """
-    if by.user != token.user:
+    if by != actors.SYSTEM and by.user != token.user:
         by.must_be_admin()
     elif by.token is not None and by.token.pk != token.pk:
         raise refusals.TokensMakeNoTokens

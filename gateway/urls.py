@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 
 from gateway import converters
 from gateway.resources import contributions as contribution_resources
+from gateway.resources import leaks
 from gateway.resources import terms as terms_resources
 from gateway.resources import tokens as token_resources
 from gateway.views import (
@@ -17,6 +18,7 @@ from gateway.views import (
     invitations,
     members,
     security,
+    sightings,
     terms,
     tokens,
 )
@@ -48,6 +50,18 @@ urlpatterns = [
     path("program/allowances/<hex:membership>", allowances.member),
     path("program/allowances/<hex:membership>/grant", allowances.grant),
     path("program/allowances/<hex:membership>/limits", allowances.change_limits),
+    path("access/sightings", sightings.own_sightings),
+    path("access/sightings/<hex:sighting>", sightings.own_sighting),
+    path("access/sightings/<hex:sighting>/explain", sightings.explain),
+    path("access/sightings/<hex:sighting>/rotate", sightings.rotate),
+    path("program/sightings", sightings.all_sightings),
+    path("program/sightings/<hex:sighting>", sightings.one_sighting),
+    *(
+        path(f"program/sightings/<hex:sighting>/{verdict}", sightings.answer, {"verdict": verdict})
+        for verdict in ("confirm", "dismiss")
+    ),
+    path("program/canaries", sightings.canaries_page),
+    path("v1/leaks", leaks.Leaks.as_view()),
     path("program/invitations", invitations.invitations),
     path("program/invitations/<hex:invitation>/revoke", invitations.revoke_invitation),
     path("program/terms", terms.draft),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from gateway import contributions, pulses, terms
-from gateway.models import AccessRequest, Brake, Invitation, Membership, TermsAcceptance
+from gateway.models import AccessRequest, Brake, Invitation, Membership, Sighting, TermsAcceptance
 from generation.models import Generation
 from review.models import Submission
 
@@ -25,8 +25,16 @@ class Room:
 
 def rooms() -> list[Room]:
     """Every room that an admin keeps, those where something waits first."""
-    found = [_requests(), _contributions(), _brakes(), _members(), _reviews(), _line()]
+    found = [_sightings(), _requests(), _contributions(), _brakes(), _members(), _reviews(), _line()]
     return sorted(found, key=lambda room: room.waits == 0)
+
+
+def _sightings() -> Room:
+    seen = Sighting.objects.filter(state="open").aggregate(
+        n=Count("pk"), explained=Count("pk", filter=Q(explained_at__isnull=False))
+    )
+    words = f"{seen['explained']} explained by their owners" if seen["n"] else "nothing looks leaked"
+    return Room("Sightings", "/program/sightings", seen["n"], words)
 
 
 def _requests() -> Room:

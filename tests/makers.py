@@ -15,9 +15,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import access_requests, actors, allowances, guest_passes, states, terms, tokens
+from gateway import access_requests, actors, allowances, guest_passes, sightings, states, terms, tokens
 from gateway.actors import Actor
-from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Terms, User
+from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Sighting, Terms, User
+from gateway.traces import Signal, Use
 from generation import catalogue, generations, guests, media
 from generation.engines import Clip
 from generation.media import encode
@@ -105,6 +106,14 @@ def lent(artist: Actor, **terms: Any) -> str:
 def visitor(secret: str, who: str = "somebody", address: str = "192.0.2.1") -> Actor:
     """A guest with this pass."""
     return guest_passes.guest(guest_passes.find(secret), visitor=who, address=address)
+
+
+def sighting(by: Actor) -> Sighting:
+    """A token of `by`, frozen because it was used from many networks."""
+    token, _ = tokens.issue(by=by, label="notebook", scopes=["generate"])
+    use = Use("token", token.pk, token.user_id, address="192.0.2.1", agent="curl/8", print="curl/8", act="page")
+    sightings.freeze(use, [Signal("networks", 100, "12 networks within ten minutes")])
+    return Sighting.objects.get(target=token.pk)
 
 
 def sketch() -> ModelProfile:

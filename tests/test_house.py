@@ -21,8 +21,8 @@ from gateway.models.base import Living
 ROOT = Path(gateway.__file__).resolve().parent.parent
 LIVES = [model for model in apps.get_models() if issubclass(model, Living)]
 RULES = {
-    gateway: "access_requests addresses allowances audit.record brakes contributions guest_passes impersonations keys limits members networks notices pulses second_factors sessions sign_in_links spreadsheets states terms tokens actors grants",
-    generation: "catalogue generations guests limits scheduling worker media.files media.serve",
+    gateway: "access_requests actors addresses allowances audit.record brakes canaries contributions grants guest_passes impersonations keys leaks limits members networks notices pulses second_factors sessions sightings sign_in_links spreadsheets states terms tokens traces",
+    generation: "catalogue generations guests limits media.files media.serve scheduling worker",
     review: "decisions founding history overview publishing queue radius submissions",
 }
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import access_requests, allowances, brakes, contributions, impersonations, members, terms, tokens
+from gateway import access_requests, allowances, brakes, canaries, contributions, impersonations, members, terms, tokens
 from gateway.actors import Actor
 from gateway.models.base import new_id
 from gateway.terms import Price
@@ -28,6 +28,8 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.artist(cohort=artist.membership.cohort)
         by = Actor("token", user=artist.user, token=issued)
         makers.queued(by)
+        makers.sighting(artist)
+        canaries.plant("x", by=admin)
         brakes.pull("token", new_id(), by=admin, label="x", reason="x")
         makers.completed(makers.visitor(makers.lent(artist)))
         latest = terms.current()
@@ -51,13 +53,15 @@ def grow(artist, reviewer, admin, n: int) -> None:
 LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
-        "/access/allowance", "/access/visits", "/membership", "/", "/terms", "/terms/accept",
+        "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/terms", "/terms/accept",
         "/contributions", "/contributions/statement", "/contributions/statement.csv",
     ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
         "/program",
+        "/program/sightings",
+        "/program/canaries",
         "/program/brakes",
         "/program/allowances",
         "/program/terms",
@@ -71,7 +75,7 @@ LISTS = {
             f"/admin/{path}/"
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
-                "gateway/ledgerentry", "gateway/notice", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
+                "gateway/ledgerentry", "gateway/notice", "gateway/sighting", "gateway/canary", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
                 "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",

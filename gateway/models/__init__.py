@@ -10,12 +10,14 @@ from .members import AccessRequest, Cohort, Invitation, Membership, MembershipCh
 from .notices import Notice
 from .program import Program, Rate, Terms, TermsAcceptance
 from .pulses import Pulse
+from .sightings import Canary, Sighting
 from .tokens import Token
 
 __all__ = [
     "AccessRequest",
     "Allowance",
     "Brake",
+    "Canary",
     "Cohort",
     "Contribution",
     "Detail",
@@ -30,6 +32,7 @@ __all__ = [
     "Program",
     "Pulse",
     "Rate",
+    "Sighting",
     "SignInLink",
     "Terms",
     "TermsAcceptance",

@@ -63,6 +63,9 @@ class Brake(Living):
                 condition=Q(scope="all", target__isnull=True) | ~Q(scope="all") & Q(target__isnull=False),
                 name="a_brake_is_on_something_or_on_all",
             ),
+            models.CheckConstraint(
+                condition=~Q(source="sighting") | Q(scope__in=CREDENTIALS), name="a_sighting_brakes_one_credential"
+            ),
             models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="a_brake_has_a_reason"),
             models.CheckConstraint(
                 condition=Q(state="pulled", released_at__isnull=True) | Q(state="released", released_at__isnull=False),

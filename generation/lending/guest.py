@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gateway import addresses, guest_passes, refusals
+from gateway import access, addresses, guest_passes, refusals
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.views import page
@@ -138,6 +138,7 @@ def _as(request: HttpRequest, guest_pass: GuestPass, key: str) -> Actor:
     """This request is a guest's, whoever may be signed in in the same browser: the log names the pass."""
     actor = guest_passes.guest(guest_pass, visitor=key, address=addresses.of(request))
     request.actor = actor  # type: ignore[attr-defined]
+    access.watch(request, actor)
     return actor
 
 
@@ -200,4 +201,6 @@ def _address(secret: str, generation: Generation) -> str:
 def _closed(request: HttpRequest, refusal: refusals.Refused) -> HttpResponse:
     response = render(request, "generation/guest_closed.html", {"refusal": refusal}, status=refusal.status)
     response.refusal = refusal.code  # type: ignore[attr-defined]
+    if refusal.retry_after is not None:
+        response["Retry-After"] = str(refusal.retry_after)
     return response

@@ -165,7 +165,7 @@ def test_finding_is_one_statement_and_a_mistyped_link_is_none(artist: Actor):
 
 def test_no_stranger_and_no_guest_takes_it_back(artist: Actor, stranger: Actor, reviewer: Actor, admin: Actor):
     row, secret = issue(artist)
-    for by in (stranger, reviewer, NOBODY, actors.SYSTEM, makers.visitor(secret)):
+    for by in (stranger, reviewer, NOBODY, makers.visitor(secret)):
         with pytest.raises(refusals.AdminsOnly):
             guest_passes.revoke(row, by=by)
         with pytest.raises(refusals.AdminsOnly):

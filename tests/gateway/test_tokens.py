@@ -100,10 +100,16 @@ def test_an_ended_token_is_dead_on_the_next_request(artist: Actor, admin: Actor,
 
 def test_no_stranger_and_no_reviewer_ends_it(artist: Actor, stranger: Actor, reviewer: Actor):
     token, secret = tokens.issue(by=artist, label="x", scopes=[])
-    for by in (stranger, reviewer, NOBODY, actors.SYSTEM):
+    for by in (stranger, reviewer, NOBODY, actors.worker("w")):
         with pytest.raises(refusals.AdminsOnly):
             tokens.revoke(token, by=by)
     assert status(secret) == 200
+
+
+def test_the_program_itself_ends_one_that_was_found_in_public(artist: Actor):
+    token, secret = tokens.issue(by=artist, label="x", scopes=[])
+    tokens.revoke(token, by=actors.SYSTEM)
+    assert status(secret) == 401
 
 
 def test_a_mistyped_token_costs_the_database_nothing_but_its_entry(artist: Actor):

@@ -27,7 +27,9 @@ def test_in_an_empty_program_nothing_waits():
 def test_each_room_counts_what_waits_and_stands_first(artist: Actor, stranger: Actor, admin: Actor):
     makers.policy()
     makers.queued(artist)
-    AccessRequest.objects.create(email="x@example.org", name="X", digest=b"x", links=[], due_at=Now() - timedelta(hours=1))
+    AccessRequest.objects.create(
+        email="x@example.org", name="X", digest=b"x", links=[], due_at=Now() - timedelta(hours=1)
+    )
     late = makers.submitted(artist)
     makers.submitted(artist)
     Submission.objects.filter(pk=late.pk).update(due_at=Now() - timedelta(minutes=1))
