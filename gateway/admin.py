@@ -16,6 +16,7 @@ from gateway.models import (
     Brake,
     Canary,
     Cohort,
+    Consent,
     Contribution,
     Entry,
     GuestPass,
@@ -85,6 +86,12 @@ class TermsAdmin(ReadOnly):
     """Published at /program/terms, where the members are told."""
 
     list_display = ("version", "in_force_at", "currency", "created_at")
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnly):
+    list_display = ("created_at", "user", "purpose", "answer", "work", "text_version", "expires_at")
+    list_select_related = ("user",)
 
 
 @admin.register(Contribution)

@@ -12,7 +12,7 @@ from django.db.transaction import atomic
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway import actors, audit, brakes, keys, refusals, states
+from gateway import actors, audit, brakes, keys, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.models.guest_passes import GuestPassQuerySet
@@ -35,7 +35,7 @@ def issue(
 
     A token may lend what it may spend itself, so it needs no scope beyond `generate`; but the pass ends with the token:
     who holds a leaked one could otherwise stay in after it was revoked.
-    Raises MissingScope, TestsOnlyGenerate, NotAMember, Suspended, Braked.
+    Raises MissingScope, TestsOnlyGenerate, NotAMember, Suspended, TermsNotAccepted, Braked.
     """
     by.must_have("generate")
     if by.user is None:
@@ -43,6 +43,7 @@ def issue(
     if by.token is not None and by.token.is_test:
         raise refusals.TestsOnlyGenerate
     membership = by.must_be_member()
+    terms.must_have_accepted(by)
     brakes.must_be_free(by)
     secret = keys.make(KIND)
     ends_at = timezone.now() + timedelta(days=days)

@@ -333,6 +333,24 @@ class TermsBackdated(Refused):
     status = 400
 
 
+class UnknownPurpose(Refused):
+    """There is no purpose “{purpose}” to consent to. There are: {purposes}."""
+
+    status = 400
+
+
+class EndsInThePast(Refused):
+    """A consent ends in the future, or has no end; this one would be over already."""
+
+    status = 400
+
+
+class NothingToTakeBack(Refused):
+    """You have not allowed this, so there is nothing to take back."""
+
+    status = 409
+
+
 class NotOnTheRateCard(Refused):
     """The rate card that you accepted (version {version}) has no rate for a {kind}."""
 

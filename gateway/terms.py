@@ -84,7 +84,7 @@ def accept(terms: Terms, user: User, *, by: Actor) -> None:
 
     Raises OnlyInPerson for a token, which can't agree for its owner, and for anybody else; OutdatedTerms.
     """
-    if by.token is not None or by.user != user:
+    if by.token is not None or by.impersonation is not None or by.user != user:
         raise refusals.OnlyInPerson
     in_force = current()
     if in_force is not None and terms.version < in_force.version:

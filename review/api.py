@@ -18,7 +18,7 @@ from gateway.models.base import Row
 from gateway.models.brakes import SCOPES
 from generation import media
 from generation.views import own
-from review import decisions, desk, publishing, queue, radius, submissions, views
+from review import consents, decisions, desk, publishing, queue, radius, submissions, views
 from review.models import LICENCES, Clause, Decision, Publication, Submission
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
@@ -427,7 +427,11 @@ class OnePublication(Resource):
 
     def get(self, request: Request, publication_id: str) -> Response:
         found = views.ever_public(read_id("publication", publication_id))
-        return Response(show_publication(found), status=200 if found.state == "published" else 410)
+        allowed = consents.of(found)
+        live = found.state == "published"
+        shown = show_publication(found) | ({"consents": sorted(allowed)} if live else {})
+        tag = consents.robots(found, allowed)
+        return Response(shown, status=200 if live else 410, headers={"X-Robots-Tag": tag} if tag else {})
 
 
 class PublicationContent(Resource):
@@ -437,7 +441,7 @@ class PublicationContent(Resource):
 
     def get(self, request: Request, publication_id: str) -> HttpResponseBase:
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
-        return media.respond(request._request, views.open_public(read_id("publication", publication_id), kind))
+        return views.respond_public(request._request, read_id("publication", publication_id), kind)
 
 
 class WithdrawPublication(Resource):

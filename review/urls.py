@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review import api, desk, operations, views
+from review import api, consent_api, consenting, desk, operations, views
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
 REVIEW = "v1/reviews/<str:submission_id>"
@@ -22,6 +22,16 @@ urlpatterns = [
     path("mine/<hex:generation>", views.work),
     path("mine/<hex:generation>/live", views.work_live),
     path("mine/<hex:generation>/submit", views.submit),
+    *(
+        path(f"{at}/consents/<slug:purpose>/{name}", view)
+        for at in ("access", "mine/<hex:generation>")
+        for name, view in (("give", consenting.give), ("take-back", consenting.take_back))
+    ),
+    path("access/consents", consenting.consents_page),
+    path("access/consents/receipts/<hex:consent>", consenting.receipt),
+    path("v1/consents", consent_api.Consents.as_view()),
+    path("v1/consents/revoke", consent_api.Revoke.as_view()),
+    path("v1/consents/<str:consent_id>", consent_api.OneConsent.as_view()),
     path("submissions/<hex:submission>/withdraw", views.withdraw_submission),
     path("submissions/<hex:submission>/sign-off", views.sign_off),
     path("publications/<hex:publication>/withdraw", views.withdraw_publication),

@@ -13,11 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, allowances, notices, refusals
 from gateway.actors import NOBODY, Actor
+from gateway.consents import PURPOSES
 from gateway.views import page
 from generation import media
 from generation.models import Generation
 from generation.views import mark, own, with_places
-from review import decisions, history, publishing, submissions
+from review import consents, decisions, history, publishing, submissions
+from review.consenting import lines
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
 
@@ -164,7 +166,9 @@ def ever_public(publication: UUID) -> Publication:
 def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
     """A published work, or the tombstone that it left."""
     found = ever_public(publication)
+    allowed = consents.of(found)
     context = {
+        "allowed": [purpose for name, purpose in PURPOSES.items() if name in allowed],
         "publication": found,
         "revision": found.revision,
         "model_name": found.revision.output.generation.model.name,
@@ -175,14 +179,22 @@ def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
     else:
         response = render(request, "public/work.html", context)
     response["Cache-Control"] = "no-cache"
-    response["X-Robots-Tag"] = "noindex" if context["smoke"] else "noai, noimageai"
+    if tag := consents.robots(found, allowed):
+        response["X-Robots-Tag"] = tag
     return response
 
 
 @require_safe
 def public_file(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
     """A published work's clip or poster; gone with its withdrawal."""
-    return media.respond(request, open_public(publication, kind))
+    return respond_public(request, publication, kind)
+
+
+def respond_public(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
+    """The file of a published work, with what its artist allows. Raises what open_public does."""
+    opened = open_public(publication, kind)
+    found = ever_public(publication)
+    return media.respond(request, opened, robots=consents.robots(found, consents.of(found)))
 
 
 def open_public(publication: UUID, kind: str) -> media.Opened:
@@ -278,6 +290,7 @@ def _work(
         "events": history.events(generation, submission),
         "refusal": refusal,
         "mark": mark([generation]),
+        "consents": lines(actor, generation.pk),
     }
     response = page(request, "review/work.html", context)
     if refusal is None and signature is not None and signature.errors:

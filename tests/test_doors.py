@@ -66,6 +66,16 @@ DOORS = {
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 405),
     "program/terms": (DETOUR, 403, 403, 403, 403, 200),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 405),
+    "access/consents": (DETOUR, 200, 200, 200, 200, 200),
+    "access/consents/receipts/<hex:consent>": (DETOUR, 404, 404, 404, 404, 404),
+    **{
+        f"{at}/consents/<slug:purpose>/{act}": (DETOUR, 405, 405, 405, 405, 405)
+        for at in ("access", "mine/<hex:generation>")
+        for act in ("give", "take-back")
+    },
+    "v1/consents": (401, 200, 200, 200, 200, 200),
+    "v1/consents/revoke": (401, 405, 405, 405, 405, 405),
+    "v1/consents/<str:consent_id>": (401, 404, 404, 404, 404, 404),
     "contributions": (DETOUR, 200, 200, 200, 200, 200),
     "contributions/<hex:contribution>/dispute": (DETOUR, 405, 405, 405, 405, 405),
     "contributions/statement": (DETOUR, 200, 200, 200, 200, 200),
@@ -207,6 +217,9 @@ def address(door: str, submission: Submission) -> str:
         "<str:secret>": "bat_invitation_made-up",
         "<int:version>": "1",
         "<hex:contribution>": unknown,
+        "<hex:consent>": unknown,
+        "<str:consent_id>": f"consent_{unknown}",
+        "<slug:purpose>": "train",
         "<str:contribution_id>": f"contribution_{unknown}",
         "<hex:token>": unknown,
         "<int:session>": "0",

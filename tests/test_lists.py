@@ -4,7 +4,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway import access_requests, allowances, brakes, canaries, contributions, impersonations, members, terms, tokens
+from gateway import (
+    access_requests,
+    allowances,
+    brakes,
+    canaries,
+    consents,
+    contributions,
+    impersonations,
+    members,
+    terms,
+    tokens,
+)
 from gateway.actors import Actor
 from gateway.models.base import new_id
 from gateway.terms import Price
@@ -37,6 +48,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         made = terms.publish(by=admin, after=latest.version if latest else 0, body="x", rates=price)
         terms.accept(made, artist.user, by=artist)
         impersonations.begin(artist.user, by=admin, reason="x")
+        consents.grant("train", by=artist, work=new_id())
         for _ in range(3):
             done = contributions.report(by=artist, kind="feedback", title="x", body="x")
         contributions.decline(done, by=admin, reason="x")
@@ -54,7 +66,7 @@ LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
         "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/terms", "/terms/accept",
-        "/contributions", "/contributions/statement", "/contributions/statement.csv",
+        "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents",
     ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
@@ -76,7 +88,7 @@ LISTS = {
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/sighting", "gateway/canary", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
-                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution",
+                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
@@ -95,6 +107,7 @@ API = {
         "/v1/models",
         "/v1/guest_passes",
         "/v1/contributions",
+        "/v1/consents",
     ],
     "reviewer": ["/v1/reviews"],
 }

@@ -3,6 +3,7 @@
 from .allowances import Allowance, LedgerEntry
 from .audit import Detail, Entry
 from .brakes import Brake
+from .consents import Consent
 from .contributions import Contribution
 from .guest_passes import GuestPass
 from .impersonations import Impersonation
@@ -19,6 +20,7 @@ __all__ = [
     "Brake",
     "Canary",
     "Cohort",
+    "Consent",
     "Contribution",
     "Detail",
     "Entry",

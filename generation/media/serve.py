@@ -12,9 +12,10 @@ CHUNK = 256 * 1024
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
-def respond(request: HttpRequest, opened: Opened, *, download: str = "") -> HttpResponseBase:
+def respond(request: HttpRequest, opened: Opened, *, download: str = "", robots: str | None = None) -> HttpResponseBase:
     """200, 206, 304 or 416. Private files are never stored by a cache; public ones are asked for anew each time, so
-    that nothing outlives a withdrawal. `download` is the name to save it under.
+    that nothing outlives a withdrawal. `download` is the name to save it under,
+    `robots` what machines are told; a public file's artist may have allowed more.
     """
     output = opened.output
     etag = f'"{output.sha256}"'
@@ -46,7 +47,10 @@ def respond(request: HttpRequest, opened: Opened, *, download: str = "") -> Http
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "public, no-cache" if opened.public else "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
-    response["X-Robots-Tag"] = "noai, noimageai" if opened.public else "noindex, noai, noimageai"
+    if robots is None:
+        robots = "noai, noimageai" if opened.public else "noindex, noai, noimageai"
+    if robots:
+        response["X-Robots-Tag"] = robots
     kind = "attachment" if download else "inline"
     response["Content-Disposition"] = f'{kind}; filename="{download or NAMES[output.kind]}"'
     return response

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from gateway import actors, audit, members, refusals, terms, tokens
+from gateway import actors, audit, guest_passes, members, refusals, terms, tokens
 from gateway.actors import Actor
 from gateway.models import Notice, Rate, Terms, TermsAcceptance, Token
 from gateway.terms import Price
@@ -120,6 +120,7 @@ def test_an_artist_accepts_new_terms_before_making_something_new_and_keeps_the_r
         partial(submissions.resubmit, changed, by=artist, **words),
         partial(publishing.sign_off, approved, by=artist, revision=1, name="x"),
         partial(tokens.issue, by=artist, label="x", scopes=[]),
+        partial(guest_passes.issue, by=artist, label="x", generations=1, credits=1, days=1),
     ]
     for act in made:
         with pytest.raises(refusals.TermsNotAccepted, match=r"\(version 2\) first, in a browser, at /terms/accept"):
