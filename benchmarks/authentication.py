@@ -100,6 +100,7 @@ def measure(count: int, asked: int) -> dict[str, float]:
     from django.db import connection
 
     from gateway import keys, tokens
+    from gateway.prepared import prepared
 
     secrets = [keys.make("artist") for _ in range(asked)]
     filled = fill(secrets, count)
@@ -115,6 +116,11 @@ def measure(count: int, asked: int) -> dict[str, float]:
         ids = [pk for (pk,) in cursor.fetchall()]
 
         def by_statement(secret: str) -> None:
+            with prepared(), connection.cursor() as its_own:
+                its_own.execute(sql, [*values[:place], keys.digest(secret), *values[place + 1 :]])
+                its_own.fetchall()
+
+        def planned_anew(secret: str) -> None:
             cursor.execute(sql, [*values[:place], keys.digest(secret), *values[place + 1 :]])
             cursor.fetchall()
 
@@ -124,11 +130,12 @@ def measure(count: int, asked: int) -> dict[str, float]:
 
         random.shuffle(ids)
         random.shuffle(secrets)
-        took: dict[str, list[float]] = {"floor": [], "query": [], "find": []}
+        took: dict[str, list[float]] = {"floor": [], "query": [], "anew": [], "find": []}
         milliseconds(tokens.find, secrets)  # each use is noted once a minute, and that is a second statement
         for part in range(0, asked, 500):  # turn by turn, so that a busy moment of the machine falls on all of them
             took["floor"] += milliseconds(by_key, ids[part : part + 500])
             took["query"] += milliseconds(by_statement, secrets[part : part + 500])
+            took["anew"] += milliseconds(planned_anew, secrets[part : part + 500])
             took["find"] += milliseconds(tokens.find, secrets[part : part + 500])
     found: dict[str, float] = {"tokens": count, "asked": asked}
     for name, values_of in took.items():
@@ -145,6 +152,7 @@ def run(count: int, asked: int) -> None:
     print(f"Milliseconds, {asked:,} by chance of {count:,}, on {os.cpu_count()} cores:      median     p99")
     for name, words in {
         "query": "the statement of tokens.find, sent and read",
+        "anew": "the same, planned anew each time",
         "find": "tokens.find as a whole, in Python",
         "floor": "floor: one row by its primary key",
     }.items():

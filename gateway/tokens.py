@@ -19,6 +19,7 @@ from django.utils import timezone
 from gateway import actors, audit, brakes, keys, networks, notices, refusals, second_factors, terms
 from gateway.actors import Actor
 from gateway.models import Token, User
+from gateway.prepared import prepared
 
 KIND = "artist", "service", "test"
 MAX_DAYS = 3650
@@ -79,7 +80,8 @@ def find(secret: str, *, address: str = "", doing: str = "") -> Token:
     """
     if not keys.well_formed(secret, *KIND):
         raise refusals.BadToken
-    token = in_force().filter(digest=keys.digest(secret)).first()
+    with prepared():
+        token = in_force().filter(digest=keys.digest(secret)).first()
     if token is None:
         raise refusals.BadToken
     if token.networks and not networks.hold(token.networks, address):

@@ -117,20 +117,18 @@ def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start:
 
 
 def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Start, settings: Any):
-    settings.ATTEMPTS = 2
+    settings.ATTEMPTS = 1
     artist = makers.artist(cohort=makers.cohort(concurrent=2))
     assert artist.membership is not None
     dies, waits = makers.queued(artist, seconds=1, steps=50), makers.queued(artist, seconds=1, steps=2)
-    for attempt in (1, 2):
-        killed = start(f"killed-{attempt}")
-        tasks.sweep()
-        wait_for(lambda: now(dies).step >= 2)
-        with pytest.raises(refusals.TooManyAtOnce):
-            makers.queued(artist)
-        send(killed, signal.SIGKILL)
-        killed.wait()
-        assert limits.use(artist.membership).under_way == 2, "nobody has swept yet"
-        wait_for(lambda: (tasks.sweep(), now(dies).state != "in_progress")[1])
+    killed = start("killed")
+    wait_for(lambda: now(dies).step >= 2)
+    send(killed, signal.SIGKILL)
+    killed.wait()
+    with pytest.raises(refusals.TooManyAtOnce):
+        makers.queued(artist)
+    assert limits.use(artist.membership).under_way == 2, "nobody has swept yet"
+    wait_for(lambda: (tasks.sweep(), now(dies).state != "in_progress")[1])
     assert (now(dies).state, now(dies).error_code) == ("failed", "worker_lost")
     start("lives")
     wait_for(lambda: now(waits).state == "completed")
