@@ -61,7 +61,7 @@ PURPOSES = {
             ),
             (
                 "Taking it into any further training, tuning or measuring of models.",
-                "From the next request on the public page and its files say noai and noimageai again.",
+                "From the next request on, the public page and its files say noai and noimageai again.",
             ),
         ),
         Purpose(
