@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,6 +46,16 @@ def show(row: Contribution) -> dict[str, Any]:
     }
 
 
+def figures_of(rows: QuerySet[Contribution]) -> dict[str, Any]:
+    """What is undecided, owed and paid, in cents by currency; and the minutes that were not paid."""
+    minutes = contributions.minutes(rows)
+    sums = [
+        {"currency": each.currency, "undecided": each.undecided, "owed": each.owed, "paid": each.paid}
+        for each in contributions.figures(rows)
+    ]
+    return {"cents": sums, "minutes": {"unpaid": minutes.unpaid, "undecided": minutes.undecided}}
+
+
 class Contributions(Resource):
     """Report one; list one's own, with the sums."""
 
@@ -56,13 +67,7 @@ class Contributions(Resource):
 
     def get(self, request: Request) -> Response:
         rows = contributions.of(_user(self))
-        minutes = contributions.minutes(rows)
-        sums = [
-            {"currency": each.currency, "undecided": each.undecided, "owed": each.owed, "paid": each.paid}
-            for each in contributions.figures(rows)
-        ]
-        figures = {"cents": sums, "minutes": {"unpaid": minutes.unpaid, "undecided": minutes.undecided}}
-        return Response({**page(request, rows, "contribution", show), "figures": figures})
+        return Response({**page(request, rows, "contribution", show), "figures": figures_of(rows)})
 
 
 class OneContribution(Resource):

@@ -5,9 +5,10 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import allowances, limits, terms
+from gateway import allowances, consents, contributions, limits, terms
 from gateway.api import Resource, show_id
 from gateway.models import Token
+from gateway.resources.contributions import figures_of
 from gateway.resources.tokens import show as show_token
 
 
@@ -47,6 +48,8 @@ class Me(Resource):
                 "accepted": accepted.version if accepted else None,
                 "in_force": in_force.version if in_force else None,
             },
+            "consents": sorted(consents.given(user)),
+            "contributions": figures_of(contributions.of(user)),
             "actions": self._actions(),
         }
 

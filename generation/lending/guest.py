@@ -69,7 +69,7 @@ def show_pass(request: HttpRequest, actor: Actor, secret: str) -> HttpResponseBa
         try:
             made = generations.submit(by=actor, **form.cleaned_data)
         except PAUSED:
-            raise
+            refusal = refusals.GuestPassPaused()  # the sentence that was typed stays on the page
         except refusals.Refused as refused:
             refusal = refused
         else:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from gateway import allowances, keys, limits, refusals, tokens
+from gateway import allowances, consents, contributions, keys, limits, refusals, tokens
 from gateway.actors import Actor
 from gateway.models import Membership, Token
 from gateway.models.base import new_id
@@ -203,6 +203,20 @@ def test_me_says_who_asks_and_what_is_left():
     assert (daily["limit"], daily["used"], daily["left"]) == (9, 2, 7)
     assert told["limits"]["concurrent"] == {"limit": 4, "used": 1, "left": 3}
     assert told["token"]["label"] == "x"
+    assert (told["consents"], told["contributions"]["cents"]) == ([], [])
+
+
+def test_me_says_what_was_consented_to_and_what_is_owed(
+    artist: Actor, admin: Actor, client_of: Callable[..., APIClient]
+):
+    makers.policy()
+    consents.grant("exhibit", by=artist)
+    report = contributions.report(by=artist, kind="test_hour", title="An evening", body="With the studio.", minutes=90)
+    contributions.accept(report, by=admin)
+    told = client_of(artist).get("/v1/me").json()
+    assert told["consents"] == ["exhibit"]
+    assert told["contributions"]["cents"] == [{"currency": "EUR", "undecided": 0, "owed": 7200, "paid": 0}]
+    assert told["contributions"]["minutes"] == {"unpaid": 90, "undecided": 0}
 
 
 def test_me_of_somebody_without_a_membership(reviewer: Actor, client_of: Callable[..., APIClient]):

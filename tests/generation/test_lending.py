@@ -496,3 +496,12 @@ def test_a_guest_has_no_interface(secret: str):
     api = APIClient(headers={"authorization": f"Bearer {secret}"})
     for path in ("/v1/videos", "/v1/guest_passes", "/v1/models"):
         assert api.get(path).status_code == 401
+
+
+def test_while_the_artist_is_braked_what_a_guest_typed_stays_on_the_page(artist: Actor, guest: Client, secret: str):
+    assert artist.user is not None
+    brakes.pull("artist", artist.user.pk, by=actors.SYSTEM, label="it", reason="A conversation is due")
+    answer = guest.post(f"/g/{secret}", ASKED)
+    assert answer.status_code == 403
+    assert "rests at the moment" in words(answer) and "conversation" not in words(answer)
+    assert ASKED["prompt"] in answer.content.decode()
