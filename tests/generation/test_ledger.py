@@ -40,7 +40,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         makers.sketch()
         cohort = makers.cohort(concurrent=6, daily=40)
-        self.artists = [makers.artist(credits=9, cohort=cohort) for _ in range(2)]
+        self.artists = [makers.artist(credits=5, cohort=cohort) for _ in range(2)]
         self.people: list[Actor] = [
             *self.artists,
             makers.with_token(self.artists[0], credits_limit=3),
@@ -166,9 +166,21 @@ class Ledger(RuleBasedStateMachine):
 
 
 def steps(number: int) -> None:
-    """Go on until so many steps were taken, and say what happened in them."""
+    """Go on until so many steps were taken and all that can happen has happened; say how often each did."""
+    events = (
+        "asked",
+        "cancelled",
+        "completed",
+        "too late",
+        "died",
+        "granted",
+        "month",
+        "expired",
+        "not_enough_credits",
+    )
     Ledger.taken.clear()
-    while Ledger.taken["steps"] < number:
+    while Ledger.taken["steps"] < number or not all(Ledger.taken[event] for event in events):
+        assert Ledger.taken["steps"] < 3 * number, f"something never happened: {dict(Ledger.taken)}"
         with atomic():
             run_state_machine_as_test(
                 Ledger,
@@ -181,9 +193,6 @@ def steps(number: int) -> None:
                 ),
             )
     print(dict(Ledger.taken))
-    happened = {"asked", "cancelled", "completed", "too late", "died", "granted", "month", "expired"}
-    assert happened <= {what for what, times in Ledger.taken.items() if times}, "or not all of it was tried"
-    assert Ledger.taken["not_enough_credits"] or number < 1000
 
 
 def test_the_ledger_equals_the_rows_after_a_thousand_steps_of_any_kind():
