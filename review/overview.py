@@ -43,7 +43,7 @@ def _requests() -> Room:
     )
     invited = Invitation.objects.open().count()
     words = f"{asked['late']} overdue, the first is due {asked['due']:%-d %B}; " if asked["n"] else ""
-    return Room("Requests for access", "/program/requests", asked["n"], f"{words}{invited} open invitations")
+    return Room("Requests for access", "/program/requests", asked["n"], f"{words}{_number(invited, 'open invitation')}")
 
 
 def _contributions() -> Room:
@@ -74,6 +74,10 @@ def _reviews() -> Room:
     return Room("Review", "/admin/review/submission/?state__exact=submitted", waiting["late"], words)
 
 
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _line() -> Room:
     line = Generation.objects.filter(state__in=["queued", "in_progress"]).aggregate(
         queued=Count("pk", filter=Q(state="queued")),
@@ -82,6 +86,6 @@ def _line() -> Room:
     )
     workers = pulses.live().filter(kind="gpu").count()
     since = f", the oldest for {timesince(line['oldest'], timezone.now())}" if line["oldest"] else ""
-    words = f"{line['queued']} in line{since}; {line['drawn']} being drawn by {workers} workers"
+    words = f"{line['queued']} in line{since}; {line['drawn']} being drawn by {_number(workers, 'worker')}"
     stuck = line["queued"] if line["queued"] and not workers else 0
     return Room("The line", "/admin/generation/generation/?state__exact=queued", stuck, words)
