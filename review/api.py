@@ -13,12 +13,10 @@ from rest_framework.response import Response
 from gateway import refusals
 from gateway.actors import Actor
 from gateway.api import Resource, page, read_id, show_id
-from gateway.models import Brake
 from gateway.models.base import Row
-from gateway.models.brakes import SCOPES
 from generation import media
 from generation.views import own
-from review import consents, decisions, desk, publishing, queue, radius, submissions, views
+from review import consents, decisions, desk, publishing, queue, submissions, views
 from review.models import LICENCES, Clause, Decision, Publication, Submission
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
@@ -306,82 +304,6 @@ def _undo(resource: Resource, submission: Submission) -> None:
 
 def _any(row: Row) -> Submission:
     return Submission.objects.listed().get(pk=row.pk)
-
-
-# ---------------------------------------------------------------- brakes (admins, in a browser's session)
-
-
-class NewBrake(serializers.Serializer[Any]):
-    """`which` names it: a token by its last four characters, an artist by address, a model by its short name, …"""
-
-    scope = serializers.ChoiceField(choices=SCOPES)
-    which = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
-    reason = serializers.CharField(max_length=2000, allow_blank=True)
-    minutes = serializers.IntegerField(min_value=1, max_value=60 * 24 * 365, required=False, allow_null=True)
-    closes = serializers.BooleanField(required=False, default=False)
-
-
-class Parting(serializers.Serializer[Any]):
-    why = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
-
-
-def show_brake(row: Brake) -> dict[str, Any]:
-    """A brake, in force or released."""
-    return {
-        "id": show_id("brake", row.pk),
-        "object": "brake",
-        "status": row.state,
-        "scope": row.scope,
-        "target": row.target.hex if row.target else None,
-        "label": row.label,
-        "reason": row.reason,
-        "closes": row.closes,
-        "source": row.source,
-        "created_at": row.created_at,
-        "ends_at": row.ends_at,
-        "released_at": row.released_at,
-        "actions": ["release"] if row.state == "pulled" else [],
-    }
-
-
-class Brakes(Resource):
-    """What is stopped, latest first; pull one."""
-
-    def get(self, request: Request) -> Response:
-        self.actor.must_be_admin()
-        return Response(page(request, Brake.objects.all(), "brake", show_brake))
-
-    def post(self, request: Request) -> Response:
-        self.actor.must_be_admin()
-        asked = NewBrake(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return Response(show_brake(radius.pull(by=self.actor, **asked.validated_data)), status=201)
-
-
-class BrakePreview(Resource):
-    """What a brake would touch: `?scope=…&which=…`."""
-
-    def get(self, request: Request) -> Response:
-        self.actor.must_be_admin()
-        scope = request.query_params.get("scope", "")
-        target, label = radius.find(scope, request.query_params.get("which", ""))
-        found = radius.of(scope, target, label)
-        shown = {"object": "brake.preview", "scope": scope, "label": label, "touches": found.counts}
-        return Response(shown | {"people": found.names})
-
-
-class ReleaseBrake(Resource):
-    """Let go; `why` is told to those whom it touched."""
-
-    def post(self, request: Request, brake_id: str) -> Response:
-        self.actor.must_be_admin()
-        found = Brake.objects.filter(pk=read_id("brake", brake_id)).first()
-        if found is None:
-            raise refusals.NotFound
-        words = Parting(data=request.data)
-        words.is_valid(raise_exception=True)
-        radius.release(found, by=self.actor, **words.validated_data)
-        return Response(show_brake(found))
 
 
 # ---------------------------------------------------------------- publications (anyone)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review import api, consent_api, consenting, desk, operations, views
+from review import api, brake_api, consent_api, consenting, desk, operations, views
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
 REVIEW = "v1/reviews/<str:submission_id>"
@@ -60,9 +60,9 @@ urlpatterns = [
         path(f"{REVIEW}/{act}", api.ReviewAct.as_view(act=act))
         for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
     ),
-    path("v1/brakes", api.Brakes.as_view()),
-    path("v1/brakes/preview", api.BrakePreview.as_view()),
-    path("v1/brakes/<str:brake_id>/release", api.ReleaseBrake.as_view()),
+    path("v1/brakes", brake_api.Brakes.as_view()),
+    path("v1/brakes/preview", brake_api.BrakePreview.as_view()),
+    path("v1/brakes/<str:brake_id>/release", brake_api.ReleaseBrake.as_view()),
     path("v1/publications", api.Publications.as_view()),
     path(PUBLICATION, api.OnePublication.as_view()),
     path(f"{PUBLICATION}/content", api.PublicationContent.as_view()),
