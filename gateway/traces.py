@@ -181,13 +181,13 @@ RUSH: tuple[Rung, ...] = (
     (
         "at_once",
         "asks_at_once",
-        ((13, 60), (25, 100)),
+        ((13, 60), (20, 100)),
         "{n} clips were asked for in half a minute by callers who {apart}",
     ),
     (
         "at_once",
         "works_at_once",
-        ((13, 60), (25, 100)),
+        ((13, 60), (20, 100)),
         "{n} works were watched in half a minute by callers who {apart}",
     ),
     ("crowded", "crowded", ((20, 40),), "eight and more requests at the same moment, {n} times in half a minute"),
@@ -195,7 +195,7 @@ RUSH: tuple[Rung, ...] = (
     ("refused", "refused", ((10, 50),), "it went on asking after {n} refusals in half a minute"),
 )
 IGNORED: tuple[Rung, ...] = (
-    ("ignored", "ignored", ((30, 50),), "{n} requests did not wait although they were told to"),
+    ("ignored", "ignored", ((20, 50),), "{n} requests did not wait although they were told to"),
 )
 PLACES: tuple[Rung, ...] = (
     ("addresses", "addresses", ((10, 50), (20, 100)), "{n} addresses within ten minutes"),

@@ -5,7 +5,7 @@ from django import forms
 
 class ExplanationForm(forms.Form):
     explanation = forms.CharField(
-        label="It was me: what happened?",
+        label="What happened?",
         help_text="For example: my studio moved behind a new proxy, or a workshop worked with it for an hour.",
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -15,7 +15,6 @@ class ExplanationForm(forms.Form):
 class AnswerForm(forms.Form):
     answer = forms.CharField(
         label="What you found out",
-        help_text="Its owner reads it.",
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )

@@ -206,6 +206,15 @@ def test_after_some_artists_in_an_hour_only_admins_are_told(admin: Actor, settin
     assert sightings.freeze(use_of(issued(artists[2], "later")[0]), MANY)
 
 
+def test_a_drill_takes_nothing_of_what_a_real_leak_may_need(settings: Any):
+    settings.AUTOMATIC_FREEZES = 1
+    smoke = makers.cohort(smoke=True)
+    for _ in range(3):
+        assert sightings.freeze(use_of(issued(makers.artist(cohort=smoke))[0]), MANY)
+    assert sightings.freeze(use_of(issued(makers.artist())[0]), MANY)
+    assert sightings.freeze(use_of(issued(makers.artist())[0]), MANY) is None
+
+
 @pytest.mark.django_db(transaction=True)
 def test_eight_requests_that_are_too_many_pull_one_brake(at_once: Callable[..., list[Any]]):
     artist = makers.artist()

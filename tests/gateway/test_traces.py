@@ -57,6 +57,7 @@ LEAKS = {
     "fifty addresses": {"addresses": 50},
     "ten networks": {"addresses": 10},
     "a session's cookie": {"scope": "session", "bare": True},
+    "a fast machine, where few overlap": {"slowest": 0.01},
     "nothing refused": {"allowed": 50},
 }
 

@@ -194,6 +194,7 @@ def proxy(
     within: float = 1.0,
     scope: str = "token",
     allowed: int = 10,
+    slowest: float = 0.2,
     **told: object,
 ) -> Iterator[Call]:
     """A page behind which `clients` strangers ask for clips with one credential: one address, one set of headers."""
@@ -204,7 +205,7 @@ def proxy(
         given = n < allowed
         for k in range(15):
             act = "watch" if k and given else "ask"
-            seconds = chance.uniform(0.03, 0.2)
+            seconds = chance.uniform(slowest / 6, slowest)
             yield Call(
                 at,
                 use(target, who, scope=scope, address=address, act=act, work=str(n) if act == "watch" else "", **told),
