@@ -77,3 +77,22 @@ def test_the_log_keeps_the_address_that_the_trusted_proxy_heard(guest: Client, s
     guest.get("/", headers={"x-forwarded-for": "198.51.100.1, 203.0.113.7"})
     detail = Detail.objects.get(entry_id=Entry.objects.get(action="request.answered").pk)
     assert b'"address":"203.0.113.7"' in bytes(detail.body)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "claimed"),
+    [
+        (0, {}, ""),
+        (0, {"HTTP_X_FORWARDED_FOR": "203.0.113.7"}, "203.0.113.7"),
+        (0, {"HTTP_FORWARDED": "for=203.0.113.7"}, "for=203.0.113.7"),
+        (0, {"HTTP_X_REAL_IP": "203.0.113.7"}, "203.0.113.7"),
+        (1, {"HTTP_X_FORWARDED_FOR": "198.51.100.1"}, ""),  # our proxy's own entry claims nothing
+        (1, {"HTTP_X_FORWARDED_FOR": "203.0.113.7, 198.51.100.1"}, "203.0.113.7"),
+        (1, {"HTTP_X_FORWARDED_FOR": "198.51.100.1", "HTTP_X_REAL_IP": "198.51.100.1"}, ""),
+    ],
+)
+def test_whom_a_client_claims_to_speak_for_is_what_stands_before_our_proxies(
+    settings: Any, proxies: int, headers: dict[str, str], claimed: str
+):
+    settings.TRUSTED_PROXIES = proxies
+    assert addresses.claimed(RequestFactory().get("/", **headers)) == claimed
