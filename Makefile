@@ -37,7 +37,8 @@ doctor: setup  ## what is wrong with the gateway in DATA_DIR, if anything
 
 test: setup  ## the tests, on a database and a broker of their own: PG=16 takes the older PostgreSQL
 	$(BIN)/python scripts/chromium.py
-	PG=$(PG) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+	PG=$(PG) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not alone"
+	PG=$(PG) $(BIN)/python -m pytest -m alone
 
 check: setup  ## what CI runs: lint, types, layers, templates, tests
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ def test_a_token_that_is_no_good_opens_no_door(cast, artist: Actor, method: str,
         column = "expires_at" if key == "ended" else "revoked_at"
         Token.objects.filter(pk=token.pk).update(**{column: Now() - timedelta(seconds=1)})
     before = snapshot()
-    doors = [door for door in DOORS if door.startswith("v1/")]
+    doors = [door for door in DOORS if door.startswith("v1/") and door != "v1/leaks"]  # a scanner signs instead
     answers = {door: knock(client, method, address(door, submission)).status_code for door in doors}
     assert set(answers.values()) == {403 if key == "braked" else 401}, answers
     assert snapshot() == before

@@ -91,7 +91,7 @@ def test_the_journey_in_a_browser(gateway, browser, tmp_path):
     admin.goto(f"{gateway.url}/program/invitations")
     admin.get_by_label("E-mail address").fill("yuki@example.org")
     admin.get_by_label("Credits a month").fill("10")
-    admin.get_by_role("button", name="Send the invitation").click()
+    admin.get_by_role("button", name="Invite", exact=True).click()
     link = admin.locator("main").inner_html().split("/invitations/bat_invitation_")[1][:36]
 
     artist = browser.new_context().new_page()

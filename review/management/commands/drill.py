@@ -288,7 +288,8 @@ class Command(BaseCommand):
         since = max(leak, self._moment(running.started_at))
         one = (frozen - since) / max(1, at_pull - at_leak[running.pk])
         ended = self._moment(running.ended_at)
-        self._row("step_ms", "running step", 1000 * (ended - frozen), "ms", DOOR_MS)
+        # It ends with the step that is under way, which takes as long as it takes.
+        self._row("step_ms", "running step", 1000 * (ended - frozen), "ms", round(DOOR_MS + 1000 * one))
         # What was drawn and not yet written when it was frozen, the step in which it heard of it, and one for the
         # figure above, which is made of such steps itself.
         bound = math.ceil(PROGRESS_SECONDS / one) + 2
