@@ -70,8 +70,8 @@ class BrakeForm(forms.Form):
         label="Which one?",
         max_length=300,
         required=False,
-        help_text="A token by its last four characters, an artist by name or address, a model by its short name, "
-        "a work by its page's address.",
+        help_text="A token or a guest pass by its last four characters, an artist by name or address, a model by its "
+        "short name, a work by its page's address.",
     )
     reason = forms.CharField(label="Why?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
     minutes = forms.TypedChoiceField(

@@ -59,7 +59,10 @@ def signed_in(browser: Browser, gateway: Gateway, name: str) -> Page:
 @pytest.fixture(scope="module")
 def sessions(browser, gateway):
     """Who has signed in already: a link works once."""
-    return {who: signed_in(browser, gateway, who).context.storage_state() for who in ("Ines Marchetti", "Rui Tanaka")}
+    return {
+        who: signed_in(browser, gateway, who).context.storage_state()
+        for who in ("Ada Lindqvist", "Ines Marchetti", "Rui Tanaka")
+    }
 
 
 def test_ready_names_every_part(gateway):
@@ -85,9 +88,9 @@ def test_the_journey_passes(gateway):
     assert "ok=1" in played.stdout.splitlines()[-1]
 
 
-def test_the_journey_in_a_browser(gateway, browser, tmp_path):
+def test_the_journey_in_a_browser(gateway, browser, sessions, tmp_path):
     """Invite, accept, generate, submit, approve by keyboard, sign, see, withdraw: by clicks alone."""
-    admin = signed_in(browser, gateway, "Ada Lindqvist")
+    admin = browser.new_context(storage_state=sessions["Ada Lindqvist"]).new_page()
     admin.goto(f"{gateway.url}/program/invitations")
     admin.get_by_label("E-mail address").fill("yuki@example.org")
     admin.get_by_label("Credits a month").fill("10")
@@ -156,8 +159,15 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
     shots = tmp_path_factory.getbasetemp() / "screenshots"
     shots.mkdir(exist_ok=True)
     for who, paths in {
-        None: ["/", "/terms", "/docs/refusals", "/accounts/login/"],
-        "Ines Marchetti": ["/dashboard", "/studio", "/mine", "/access"],
+        None: ["/", "/terms", "/docs/refusals", "/accounts/login/", "/apply"],
+        "Ines Marchetti": [
+            *("/dashboard", "/studio", "/mine", "/access", "/access/guest-passes", "/access/security"),
+            *("/access/consents", "/access/allowance", "/membership", "/contributions"),
+        ],
+        "Ada Lindqvist": [
+            *("/program", "/program/invitations", "/program/members", "/program/brakes", "/program/terms"),
+            *("/program/contributions", "/program/sightings"),
+        ],
         "Rui Tanaka": ["/review"],
     }.items():
         context = browser.new_context(

@@ -61,7 +61,10 @@ def web(places: Places, root: Path, host: str, port: int, threads: int) -> Child
 def gpu(places: Places, root: Path, port: int) -> Child:
     """The worker that draws: one child, one generation at a time."""
     # SIGQUIT asks Celery for a soft shutdown: the work at hand may go on for as long as settings say, no longer.
-    return _worker(places, root, port, GPU, GPU_QUEUE, stop_signal=signal.SIGQUIT, stop_timeout=15.0)
+    # Without a GPU it would take every core: pages and clients go first.
+    return _worker(
+        places, root, port, GPU, GPU_QUEUE, stop_signal=signal.SIGQUIT, stop_timeout=15.0, before=("nice", "-n", "10")
+    )
 
 
 def chores(places: Places, root: Path, port: int) -> Child:
@@ -83,7 +86,15 @@ def scheduler(places: Places, root: Path, port: int) -> Child:
 
 
 def _worker(
-    places: Places, root: Path, port: int, name: str, queue: str, *, stop_signal: int, stop_timeout: float
+    places: Places,
+    root: Path,
+    port: int,
+    name: str,
+    queue: str,
+    *,
+    stop_signal: int,
+    stop_timeout: float,
+    before: tuple[str, ...] = (),
 ) -> Child:
     options = {
         "--queues": queue,
@@ -94,7 +105,7 @@ def _worker(
     }
     return Child(
         name=name,
-        argv=[*_celery("worker"), *_flat(options), "--without-gossip", "--without-mingle"],
+        argv=[*before, *_celery("worker"), *_flat(options), "--without-gossip", "--without-mingle"],
         log=places.logs / f"{name}.log",
         env=environment(places, port),
         cwd=root,

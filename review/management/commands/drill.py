@@ -5,15 +5,18 @@ own who can't sign in afterwards. Fifty clients stand behind one address, as beh
 other. Nobody pulls a brake on the token: the sighting has to. Then brakes are pulled on a session and on a guest pass.
 """
 
+import json
 import math
 import re
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -96,11 +99,18 @@ class Caller:
 class Command(BaseCommand):
     help = "Play a leak against a running gateway: how soon it is seen, how soon each door shuts, what others notice."
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.callers: list[Caller] = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["leak"])
+        parser.add_argument("what", choices=["leak", "clients"], help="leak; it starts the clients by itself")
         parser.add_argument("--url", default=settings.BASE_URL, help="the gateway (default: %(default)s)")
 
-    def handle(self, *args: Any, url: str, **options: Any) -> None:
+    def handle(self, *args: Any, what: str, url: str, **options: Any) -> None:
+        if what == "clients":
+            self.url = url
+            return self._clients()
         if not settings.SIGHTINGS:
             raise CommandError("SIGHTINGS is off, so nobody would see the leak.")
         self.url = url.rstrip("/")
@@ -108,8 +118,8 @@ class Command(BaseCommand):
             self.url = self.url.replace("localhost", "127.0.0.1")  # many addresses of this machine, all of IPv4
         self.rows: list[tuple[str, str, bool]] = []
         self.figures: dict[str, str] = {}
-        self.callers: list[Caller] = []
         self.skew = _skew()
+        self.proxy: subprocess.Popen[str] | None = None
         run = secrets.token_hex(4)
         try:
             self._play(run)
@@ -117,6 +127,8 @@ class Command(BaseCommand):
             self._table()
             raise CommandError(str(failed)) from failed
         finally:
+            if self.proxy is not None:
+                self.proxy.kill()
             for caller in self.callers:
                 caller.stop.set()
             for caller in self.callers:
@@ -143,6 +155,7 @@ class Command(BaseCommand):
         path = f"{self.url}/v1/videos/video_{clip.hex}/content"
         part = _bearer(secret) | {"Range": "bytes=4-11"}
         media = self._caller(lambda http: http.get(path, headers=part, timeout=10))
+        self.proxy = _proxy(self.url, secret)
         began = time.time()
         time.sleep(BEFORE)
         long = [_ask(leaked, steps=50) for _ in range(3)]
@@ -150,7 +163,7 @@ class Command(BaseCommand):
 
         drawing = dict(Generation.objects.filter(pk__in=long).values_list("pk", "step"))
         leak = time.time()
-        clients = [self._client(secret, n) for n in range(CLIENTS)]
+        _say(self.proxy, "go")
         brake = self._brake(token.pk)
         frozen = self._moment(brake.created_at)
         running = Generation.objects.filter(pk__in=long, state="in_progress").first()
@@ -158,12 +171,12 @@ class Command(BaseCommand):
         queued_ms = self._line_is_shut(token.pk, frozen)
         self._until(lambda: not Generation.objects.filter(token=token).exclude(state__in=Generation.ENDED).exists())
         time.sleep(max(1.0, leak + AFTER - time.time()))
-        for caller in (*clients, *others, api, media):
+        for caller in (*others, api, media):
             caller.stop.set()
-        for caller in (*clients, *others, api, media):
+        for caller in (*others, api, media):
             caller.thread.join(timeout=15)
 
-        calls = [call for client in clients for call in client.calls]
+        calls = [Call(*told) for told in json.loads(self.proxy.communicate("stop\n", timeout=60)[0])]
         seen = sum(call.code != "braked" for call in calls)
         self._row("detection_s", "seen after", frozen - leak, "s", DETECTED_S)
         self._row("detection_calls", "abusive calls let in", seen, "", DETECTED_CALLS)
@@ -222,6 +235,20 @@ class Command(BaseCommand):
             return answer
 
         return self._caller(ask, pause=3.0, n=2, begin=ARRIVE * n / CLIENTS)
+
+    def _clients(self) -> None:
+        """The proxy's side: the secret, “go” and “stop” come in as lines, what was answered goes out as JSON."""
+        secret = sys.stdin.readline().strip()
+        self.stdout.write("ready")
+        self.stdout.flush()
+        sys.stdin.readline()
+        clients = [self._client(secret, n) for n in range(CLIENTS)]
+        sys.stdin.readline()
+        for client in clients:
+            client.stop.set()
+        for client in clients:
+            client.thread.join(timeout=30)
+        self.stdout.write(json.dumps([astuple(call) for client in clients for call in client.calls]))
 
     def _by_hand(self, scope: str, artist: Actor, key: str) -> float | None:
         """A brake is pulled by its rule on a session (`key`: the password) or a guest pass (`key`: its secret)."""
@@ -326,6 +353,23 @@ class Command(BaseCommand):
             if time.monotonic() > until:
                 raise Failed(f"not within {patience:.0f} s")
             time.sleep(0.05)
+
+
+def _proxy(url: str, secret: str) -> subprocess.Popen[str]:
+    """The fifty clients, in a process of their own: their work must not weigh on the clock that times the others."""
+    argv = [sys.executable, str(settings.BASE_DIR / "manage.py"), "drill", "clients", "--url", url]
+    started = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    _say(started, secret)
+    assert started.stdout is not None
+    if started.stdout.readline().strip() != "ready":
+        raise Failed("the clients did not start")
+    return started
+
+
+def _say(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
 
 
 def _artist(run: str, name: str, password: str | None) -> Actor:
