@@ -5,7 +5,6 @@ What comes of asking is told to the address that was given and to nobody else: t
 
 import logging
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import Any
 
 import redis
@@ -16,7 +15,7 @@ from django.db.transaction import atomic
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway import audit, keys, members, notices, refusals, states
+from gateway import addresses, audit, keys, members, notices, refusals, states
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Cohort, Invitation, Membership, Notice, Program, User
 
@@ -143,9 +142,8 @@ def remind() -> int:
             return 0
         AccessRequest.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_at=Now())
         many = "1 request for access waits" if len(rows) == 1 else f"{len(rows)} requests for access wait"
-        for admin in User.objects.filter(is_staff=True, is_active=True):
-            first = f"An answer, with its reason, is due by {rows[0].due_at:%-d %B, %H:%M} UTC."
-            notices.tell(admin, f"{many} for an answer", first, path="/program/requests")
+        first = f"An answer, with its reason, is due by {rows[0].due_at:%-d %B, %H:%M} UTC."
+        notices.tell_admins(f"{many} for an answer", first, path="/program/requests")
     return len(rows)
 
 
@@ -156,8 +154,7 @@ def _locked() -> Program:
 
 def _count(sender: str) -> None:
     """Raises AskedTooOften. While Valkey is away nobody is counted; WAITING bounds what is kept all the same."""
-    where = str(ip_network(f"{sender}/{64 if ':' in sender else 32}", strict=False)) if sender else "nowhere"
-    key = "ask:" + salted_hmac("gateway.access_requests", where).hexdigest()
+    key = "ask:" + salted_hmac("gateway.access_requests", addresses.household(sender) or "nowhere").hexdigest()
     try:
         cache.add(key, 0, timeout=3600)
         number = cache.incr(key)

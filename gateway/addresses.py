@@ -1,6 +1,6 @@
 """From where a request comes: the one place that reads it, for the log, for limits and for allauth."""
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -28,6 +28,11 @@ def claimed(request: HttpRequest) -> str:
     if proxies == 0:
         said += [request.META.get(name, "") for name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP")]
     return "|".join(said).strip("|")
+
+
+def household(address: str) -> str:
+    """What counts as one place: the address itself, of IPv6 its /64, of which one household has all."""
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
 def _spelled(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -197,7 +197,6 @@ def figures(rows: QuerySet[Contribution]) -> list[Figures]:
             undecided=Sum("cents", filter=Q(state__in=Contribution.UNDECIDED), default=0),
             owed=Sum("cents", filter=Q(state="accepted"), default=0),
             paid=Sum("cents", filter=Q(state="paid"), default=0),
-            of_them=Count("id"),
         )
     )
     return [Figures(row["currency"], row["undecided"], row["owed"], row["paid"]) for row in found]

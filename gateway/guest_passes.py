@@ -4,7 +4,6 @@ A guest is never the artist: they can ask for clips with the pass and see their 
 """
 
 from datetime import date, timedelta
-from ipaddress import ip_address, ip_network
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
@@ -12,7 +11,7 @@ from django.db.transaction import atomic
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway import actors, audit, brakes, keys, refusals, states, terms
+from gateway import actors, addresses, audit, brakes, keys, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.models.guest_passes import GuestPassQuerySet
@@ -153,13 +152,8 @@ def guest(guest_pass: GuestPass, *, visitor: str, address: str) -> Actor:
 
 
 def address_of_day(guest_pass: GuestPass, address: str, day: date) -> bytes:
-    """What is kept of an address: a keyed fingerprint, another one for each day and pass.
-
-    Of IPv6 the first half counts: one household has all of the second.
-    """
-    if ":" in address and ip_address(address).version == 6:
-        address = str(ip_network(f"{address}/64", strict=False))
-    return _fingerprint(guest_pass, f"address {day}", address)
+    """What is kept of an address: a keyed fingerprint of its household, another one for each day and pass."""
+    return _fingerprint(guest_pass, f"address {day}", addresses.household(address))
 
 
 def _fingerprint(guest_pass: GuestPass, what: str, value: str) -> bytes:

@@ -34,6 +34,11 @@ def tell_all(users: Iterable[User], subject: str, body: str, *, path: str = "") 
     )
 
 
+def tell_admins(subject: str, body: str, *, path: str = "") -> None:
+    """Tell every admin the same."""
+    tell_all(User.objects.filter(is_staff=True, is_active=True), subject, body, path=path)
+
+
 def write_to(email: str, subject: str, body: str, *, path: str = "") -> Notice:
     """Write to an address that is nobody here yet."""
     return Notice.objects.create(email=email, subject=subject, body=body, path=path)

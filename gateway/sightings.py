@@ -361,5 +361,4 @@ def _tell_owner(sighting: Sighting, what: str, body: str) -> None:
 
 
 def _tell_admins(subject: str, body: str, sighting: Sighting) -> None:
-    admins = User.objects.filter(is_staff=True, is_active=True)
-    notices.tell_all(admins, subject, body, path=f"/program/sightings/{sighting.pk.hex}")
+    notices.tell_admins(subject, body, path=f"/program/sightings/{sighting.pk.hex}")

@@ -5,13 +5,12 @@ from typing import TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError
-from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
-from gateway import allowances, audit, brakes, refusals, states, terms
+from gateway import allowances, audit, brakes, refusals, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import engines, guests, limits, scheduling, tasks
+from generation import endings, engines, guests, limits, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
@@ -139,9 +138,7 @@ def cancel(generation: Generation, *, by: Actor) -> None:
     artist = by.user is not None and generation.membership.user_id == by.user.pk
     if not artist and not (by.guest_pass is not None and guests.of_visitor(by).filter(pk=generation.pk).exists()):
         raise refusals.NotFound
-    with atomic():
-        states.move(generation, "cancelled", by=by, ended_at=Now(), lease_until=None)
-        allowances.give_back(generation.pk)
+    endings.give_up(generation, "cancelled", by=by)
 
 
 def _profile(slug: str | None, by: Actor) -> ModelProfile:

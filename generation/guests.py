@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce, Now
-from django.db.transaction import atomic
+from django.db.models.functions import Coalesce
 
-from gateway import actors, allowances, guest_passes, refusals, states
+from gateway import actors, guest_passes, refusals
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.models.guest_passes import GuestPassQuerySet
+from generation import endings
 from generation.models import Generation, GenerationQuerySet, ModelProfile
 
 GIVEN_BACK = ("failed", "cancelled")
@@ -114,9 +114,7 @@ def stop_revoked() -> None:
 def _stop(generations: GenerationQuerySet, *, by: Actor) -> None:
     for generation in generations.exclude(state__in=Generation.ENDED):
         try:
-            with atomic():
-                states.move(generation, "cancelled", by=by, ended_at=Now(), lease_until=None)
-                allowances.give_back(generation.pk)
+            endings.give_up(generation, "cancelled", by=by)
         except refusals.WrongState:
             continue  # it ended by itself
 

@@ -4,7 +4,7 @@ A row that a dead worker held is under way until the sweep returns it to the lin
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from django.db.models.functions import Now, Trunc
@@ -47,7 +47,10 @@ def make_room(membership: Membership, *, test: bool = False) -> None:
         raise refusals.TooManyToday(used=taken.today, limit=limit.daily, retry_after=_until_midnight())
 
 
+def resets_at() -> datetime:
+    """When the day's clips begin anew: the next midnight in UTC."""
+    return timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 def _until_midnight() -> int:
-    now = timezone.now()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return max(1, round((midnight - now).total_seconds()))
+    return max(1, round((resets_at() - timezone.now()).total_seconds()))

@@ -1,9 +1,6 @@
 """/v1/me, with the clips that a member may still ask for."""
 
-from datetime import timedelta
 from typing import Any
-
-from django.utils import timezone
 
 from gateway import limits as gateway_limits
 from gateway.resources.me import Me as Base
@@ -19,9 +16,8 @@ class Me(Base):
         if membership is not None:
             limit = gateway_limits.of(membership)
             taken = limits.use(membership, test=token is not None and token.is_test)
-            midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             shown["limits"] |= {
-                "daily": {**_figures(limit.daily, taken.today), "resets_at": midnight},
+                "daily": {**_figures(limit.daily, taken.today), "resets_at": limits.resets_at()},
                 "concurrent": _figures(limit.concurrent, taken.under_way),
             }
         return shown

@@ -228,6 +228,17 @@ class Generation(Living):
         return 100 if self.state == "completed" else min(99, 100 * self.step // self.steps)
 
     @property
+    def targets(self) -> dict[str, UUID | None]:
+        """What a brake could be on that stops it, as of BrakeQuerySet.on."""
+        return {
+            "token": self.token_id,
+            "guest_pass": self.guest_pass_id,
+            "artist": self.membership.user_id,
+            "cohort": self.membership.cohort_id,
+            "model": self.model_id,
+        }
+
+    @property
     def ended(self) -> bool:
         return self.state in self.ENDED
 

@@ -111,7 +111,7 @@ def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
     """What holds each of these rows, in one query."""
     if not rows:
         return {}
-    touched = {row.pk: _targets(row) for row in rows}
+    touched = {row.pk: set(row.targets.values()) - {None} for row in rows}
     wanted = {target for targets in touched.values() for target in targets}
     found = list(Brake.objects.in_force().filter(Q(scope="all") | Q(target__in=wanted)).order_by("-id"))
     return {
@@ -120,10 +120,6 @@ def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
         for brake in found
         if brake.scope == "all" or brake.target in targets
     }
-
-
-def _targets(row: Any) -> set[UUID]:
-    return {row.membership.user_id, row.membership.cohort_id, row.model_id, row.token_id, row.guest_pass_id} - {None}
 
 
 def mark(rows: list[Any]) -> str:

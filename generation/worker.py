@@ -24,7 +24,7 @@ from gateway import actors, allowances, brakes, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.models.brakes import CREDENTIALS
-from generation import engines, guests, media, scheduling
+from generation import endings, engines, guests, media, scheduling
 from generation.models import Generation, ModelProfile, Output
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,10 @@ def sweep() -> set[str]:
             if generation.fence - generation.handed_back < settings.ATTEMPTS:
                 states.move(generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker="")
             else:
-                _end(
+                endings.give_up(
                     generation,
                     "failed",
-                    actors.SYSTEM,
+                    by=actors.SYSTEM,
                     when=ran_out,
                     error_code="worker_lost",
                     error_message=f"The machine that drew it died {settings.ATTEMPTS} times. Your credits are back.",
@@ -111,10 +111,10 @@ def _let_go() -> None:
     for state in ("queued", "in_progress"):  # each has an index of its own
         for generation in Generation.objects.filter(state=state, membership__state="left"):
             try:
-                _end(
+                endings.give_up(
                     generation,
                     "cancelled",
-                    actors.SYSTEM,
+                    by=actors.SYSTEM,
                     when=Q(state=state),
                     error_code="membership_ended",
                     error_message="Your membership had ended.",
@@ -240,7 +240,16 @@ def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes:
     while True:
         try:
             with atomic():
-                _move(generation, "completed", by, Q(fence=fence), step=generation.steps, notes=notes)
+                states.move(
+                    generation,
+                    "completed",
+                    by=by,
+                    when=Q(fence=fence),
+                    ended_at=Now(),
+                    lease_until=None,
+                    step=generation.steps,
+                    notes=notes,
+                )
                 Output.objects.bulk_create(outputs)
                 allowances.settle(generation.pk)
             return
@@ -257,15 +266,7 @@ def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes:
 
 
 def _brake_on(generation: Generation) -> Brake | None:
-    membership = generation.membership
-    found = Brake.objects.in_force().on(
-        token=generation.token_id,
-        guest_pass=generation.guest_pass_id,
-        artist=membership.user_id,
-        cohort=membership.cohort_id,
-        model=generation.model_id,
-    )
-    return found.order_by("id").first()
+    return Brake.objects.in_force().on(**generation.targets).order_by("id").first()
 
 
 def _by_a_braked_credential() -> Exists:
@@ -280,10 +281,10 @@ def _obey(generation: Generation, brake: Brake, by: Actor) -> None:
     try:
         if brake.scope in CREDENTIALS:
             message = f"{brakes.sentence(brake)} Your credits are back."
-            _end(
+            endings.give_up(
                 generation,
                 "cancelled",
-                by,
+                by=by,
                 when=mine,
                 error_code="braked",
                 error_message=message[:500],
@@ -300,26 +301,16 @@ def _obey(generation: Generation, brake: Brake, by: Actor) -> None:
 
 def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:
     try:
-        _end(
+        endings.give_up(
             generation,
             "failed",
-            by,
+            by=by,
             when=Q(fence=generation.fence, state="in_progress"),
             error_code=code,
             error_message=f"{message} Your credits are back."[:500],
         )
     except refusals.WrongState:
         log.info("generation %s was let go before it failed", generation.pk)
-
-
-def _end(generation: Generation, to: str, by: Actor, *, when: Q, **changes: Any) -> None:
-    with atomic():
-        _move(generation, to, by, when, **changes)
-        allowances.give_back(generation.pk)
-
-
-def _move(generation: Generation, to: str, by: Actor, when: Q, **changes: Any) -> None:
-    states.move(generation, to, by=by, when=when, ended_at=Now(), lease_until=None, **changes)
 
 
 def _engine(profile: ModelProfile) -> engines.Engine:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from .base import Living, states
@@ -19,7 +19,7 @@ class BrakeQuerySet(models.QuerySet["Brake"]):
         """Pulled, and not past their end."""
         return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=Now()), state="pulled")
 
-    def on(self, **targets: UUID | F | models.OuterRef | None) -> "BrakeQuerySet":
+    def on(self, **targets: UUID | models.OuterRef | None) -> "BrakeQuerySet":
         """Those that touch any of `targets`, such as artist=…, cohort=…; one on everything always does."""
         touched = Q(scope="all")
         for scope, target in targets.items():
@@ -27,7 +27,7 @@ class BrakeQuerySet(models.QuerySet["Brake"]):
                 touched |= Q(scope=scope, target=target)
         return self.filter(touched)
 
-    def shutting(self, **targets: UUID | F | models.OuterRef | None) -> "BrakeQuerySet":
+    def shutting(self, **targets: UUID | models.OuterRef | None) -> "BrakeQuerySet":
         """Of those: what shuts the door itself. A braked credential opens nothing; any other brake only says so."""
         return self.on(**targets).filter(Q(closes=True) | Q(scope__in=CREDENTIALS))
 

@@ -28,6 +28,7 @@ import torch
 import transformers
 from diffusers import CogVideoXPipeline
 
+from gateway import sums
 from generation.engines import (
     Clip,
     Grid,
@@ -38,7 +39,6 @@ from generation.engines import (
     Request,
     Unsupported,
     WrongOutput,
-    sums,
     unknown,
 )
 

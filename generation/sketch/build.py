@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
-from generation.engines import sums
+from gateway import sums
 from generation.sketch import captions
 from generation.sketch.clips import FRAMES, SIZE
 

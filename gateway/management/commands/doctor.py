@@ -1,6 +1,5 @@
 """Looks over everything that a gateway needs, and says what to do about what is wrong: `manage.py doctor`."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,13 +12,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from gateway import allowances, pulses
+from gateway import allowances, pulses, sums
 from gateway.services import freshness, lock
 
 OLDEST_POSTGRES = 16
 GIB = 2**30
 LITTLE_SPACE, NO_SPACE = 5 * GIB, GIB // 2
-SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -197,28 +195,13 @@ def model_files() -> Iterator[Finding]:
         advice = f"Check {places[0]} out of the sources again."
         yield Finding("FAIL", "models", f"none, not even the one that ships. {advice}")
     for folder in found:
-        if not (folder / SUMS).exists():
-            yield Finding("ok", "models", f"{folder.name} (without {SUMS}: not compared)")
+        if not (folder / sums.SUMS).exists():
+            yield Finding("ok", "models", f"{folder.name} (without {sums.SUMS}: not compared)")
             continue
-        wrong = _wrong_files(folder)
-        if wrong:
-            yield Finding("FAIL", "models", f"{folder.name}: not as published: {', '.join(wrong)}. Fetch them again.")
+        if wrong := sums.verify(folder):
+            yield Finding("FAIL", "models", f"{folder.name}: not as published: {' '.join(wrong)} Fetch them again.")
         else:
             yield Finding("ok", "models", f"{folder.name}, as published")
-
-
-def _wrong_files(folder: Path) -> list[str]:
-    wrong: list[str] = []
-    for line in filter(None, (folder / SUMS).read_text().splitlines()):
-        digest, _, name = line.partition(" ")
-        path = folder / name.strip().removeprefix("*")
-        if not path.is_file():
-            wrong.append(name.strip())
-            continue
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                wrong.append(name.strip())
-    return wrong
 
 
 def _line(error: Exception) -> str:

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
-from generation.engines import EngineError, sums
+from gateway import sums
+from generation.engines import EngineError
 
 
 class Command(BaseCommand):

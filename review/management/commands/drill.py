@@ -30,7 +30,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from requests.adapters import HTTPAdapter
 
-from gateway import actors, brakes, keys, sightings, terms, tokens
+from gateway import actors, brakes, guest_passes, keys, sightings, terms, tokens
 from gateway.actors import Actor
 from gateway.models import Brake, Cohort, Membership, Sighting, User
 from generation import generations, guests
@@ -391,7 +391,7 @@ def _ask(by: Actor, *, steps: int | None = None) -> UUID:
 
 
 def _pass(secret: str) -> UUID:
-    return guests.guest_passes.find(secret).pk
+    return guest_passes.find(secret).pk
 
 
 def _tidy(run: str) -> None:

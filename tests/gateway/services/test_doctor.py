@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from gateway import sums
 from gateway.management.commands import doctor
 
 
@@ -29,7 +30,7 @@ def model(settings: Any, tmp_path: Path) -> Path:
     folder = tmp_path / "sketch"
     folder.mkdir()
     (folder / "model_index.json").write_text("{}")
-    (folder / doctor.SUMS).write_text(f"{hashlib.sha256(b'{}').hexdigest()}  model_index.json\n")
+    (folder / sums.SUMS).write_text(f"{hashlib.sha256(b'{}').hexdigest()}  model_index.json\n")
     return folder
 
 

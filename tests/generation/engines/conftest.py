@@ -6,8 +6,9 @@ import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel
 
+from gateway import sums
 from generation import sketch
-from generation.engines import Model, Request, sums
+from generation.engines import Model, Request
 from generation.engines.diffusers import DiffusersEngine
 from generation.sketch import build
 

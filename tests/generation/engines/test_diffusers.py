@@ -14,6 +14,7 @@ import torch
 from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
 from safetensors.torch import load_file, save_file
 
+from gateway import sums
 from generation import engines
 from generation.engines import (
     Model,
@@ -23,7 +24,6 @@ from generation.engines import (
     Stopped,
     Unsupported,
     WrongOutput,
-    sums,
 )
 from generation.engines.diffusers import DiffusersEngine
 from generation.sketch import build

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from gateway import sums
 from generation import catalogue, engines
-from generation.engines import sums
 from generation.models import ModelProfile
 from generation.sketch import build, captions, evaluate
 

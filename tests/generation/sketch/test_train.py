@@ -8,7 +8,8 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
-from generation.engines import Model, Request, sums
+from gateway import sums
+from generation.engines import Model, Request
 from generation.engines.diffusers import DiffusersEngine
 from generation.sketch import PIPELINE, build, clips, train
 from generation.sketch.captions import Scene

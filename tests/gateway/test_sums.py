@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from generation.engines import sums
+from gateway import sums
+from tests.generation.engines.conftest import folder
+
+__all__ = ["folder"]  # the fixture: a real model's
 
 
 @pytest.fixture
