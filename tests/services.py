@@ -1,7 +1,7 @@
 """A pytest plugin, loaded before the settings are read: one PostgreSQL and one Valkey for the whole run.
 
-With DATABASE_URL and REDIS_URL set, those are used. Under xdist the controller starts the services and its workers
-inherit their addresses.
+With DATABASE_URL and REDIS_URL set, those are used. Under xdist the controller starts the services, its workers
+inherit their addresses, and each has a database of its own in both: two that shared a queue heard each other's bells.
 """
 
 import os
@@ -27,6 +27,9 @@ if "DATABASE_URL" not in os.environ:
         "SECRET_KEY": "not a secret: this is a test",
         "LEASE_SECONDS": "3",
     }
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # gw0, gw1 …; database 0 is the controller's
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].partition('?')[0]}?db={int(worker.removeprefix('gw')) + 1}"
 
 
 def pytest_unconfigure() -> None:
