@@ -1,4 +1,6 @@
-"""From a submission to a publication: what is asked, what is answered, what is signed."""
+"""From a submission to a verdict: what is asked, what is answered."""
+
+from typing import TYPE_CHECKING
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,9 +9,12 @@ from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from gateway.actors import Actor
-from gateway.models import Brake, Membership, User
+from gateway.models import Membership, User
 from gateway.models.base import Living, Row, states
 from generation.models import Generation, Output
+
+if TYPE_CHECKING:
+    from .publications import Publication
 
 LICENCES = (
     ("all-rights-reserved", "All rights reserved"),
@@ -19,31 +24,6 @@ LICENCES = (
     ("CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0"),
     ("CC0-1.0", "CC0 1.0"),
 )
-
-
-class Clause(Row):
-    """One rule of the policy, in plain language, with an example. A new wording is a new version, a new row."""
-
-    NOUN = "clause"
-
-    number = models.PositiveSmallIntegerField()
-    version = models.PositiveSmallIntegerField(default=1)
-    title = models.CharField(max_length=120)
-    body = models.TextField()
-    example = models.TextField()
-    retired_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["number", "-version"]
-        constraints = [
-            models.UniqueConstraint(fields=["number", "version"], name="one_wording_a_version"),
-            models.UniqueConstraint(
-                fields=["number"], condition=Q(retired_at__isnull=True), name="one_wording_in_force"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.number} · {self.title}"
 
 
 def _pending() -> "models.QuerySet[Decision]":
@@ -253,63 +233,5 @@ class Decision(Row):
             models.CheckConstraint(
                 condition=Q(to_seconds__isnull=True) | Q(to_seconds__gte=F("from_seconds")),
                 name="a_place_runs_forwards",
-            ),
-        ]
-
-
-class SignOff(Row):
-    """The artist's signature under one approved revision: bon à tirer. Append-only."""
-
-    NOUN = "sign_off"
-
-    revision = models.OneToOneField(Revision, models.PROTECT, related_name="sign_off")
-    user = models.ForeignKey(User, models.PROTECT, related_name="+")
-    name = models.CharField("as signed", max_length=120)
-
-
-class PublicationQuerySet(models.QuerySet["Publication"]):
-    def public(self) -> "PublicationQuerySet":
-        """What anyone may see: published, and no brake on it that closes."""
-        shut = Brake.objects.in_force().shutting(
-            artist=models.OuterRef("submission__membership__user_id"),
-            cohort=models.OuterRef("submission__membership__cohort_id"),
-        )
-        on_it = Brake.objects.in_force().filter(scope="publication", target=models.OuterRef("pk"))
-        return self.filter(~models.Exists(shut), ~models.Exists(on_it), state="published")
-
-    def feed(self) -> "PublicationQuerySet":
-        """What the public lists show: the self-tests' works are never among it."""
-        return self.public().filter(submission__membership__cohort__smoke=False)
-
-    def listed(self) -> "PublicationQuerySet":
-        return self.select_related(
-            "revision__output__generation__model", "submission__membership__user", "submission__generation__model"
-        ).prefetch_related("submission__generation__outputs")
-
-
-class Publication(Living):
-    """A work made public by its artist. The database refuses one without an approval in effect and a signature."""
-
-    NOUN = "publication"
-    MOVES = {"published": {"withdrawn", "taken_down"}, "withdrawn": set(), "taken_down": set()}
-
-    submission = models.OneToOneField(Submission, models.PROTECT, related_name="publication")
-    revision = models.OneToOneField(Revision, models.PROTECT, related_name="publication")
-    state = states("published", "withdrawn", "taken_down")
-    ended_at = models.DateTimeField(null=True)
-    reason = models.TextField(blank=True)
-
-    objects = PublicationQuerySet.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["-id"], condition=Q(state="published"), name="publication_latest")]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state="published", ended_at__isnull=True)
-                | ~Q(state="published") & Q(ended_at__isnull=False),
-                name="an_ended_publication_says_when",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="taken_down") | Q(reason__regex=r"\S"), name="a_take_down_has_a_reason"
             ),
         ]
