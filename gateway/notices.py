@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway.actors import Actor
-from gateway.models import Notice, User
+from gateway.models import Membership, Notice, User
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 8
@@ -32,6 +32,14 @@ def tell_all(users: Iterable[User], subject: str, body: str, *, path: str = "") 
         ],
         batch_size=1000,
     )
+
+
+def tell_members(subject: str, body: str, *, path: str = "", reviewers: bool = False) -> None:
+    """Tell everybody who has a place in a cohort the same; with `reviewers` those who judge the works too."""
+    asked = Q(Exists(Membership.objects.filter(user=OuterRef("pk")).exclude(state="left")))
+    if reviewers:
+        asked |= Q(is_reviewer=True)
+    tell_all(User.objects.filter(asked, is_active=True), subject, body, path=path)
 
 
 def tell_admins(subject: str, body: str, *, path: str = "") -> None:

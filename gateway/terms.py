@@ -7,9 +7,6 @@ in: an artist's work does not wait because a reviewer has a text to read.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
-from itertools import zip_longest
-from typing import Literal
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
@@ -18,10 +15,8 @@ from django.db.transaction import atomic
 
 from gateway import audit, notices, refusals
 from gateway.actors import Actor
-from gateway.models import Membership, Rate, Terms, TermsAcceptance, User
+from gateway.models import Rate, Terms, TermsAcceptance, User
 from gateway.models.base import new_id
-
-ALIKE = 0.4  # two paragraphs that share less than this are one removed and one added, not one rewritten
 
 
 @dataclass(frozen=True)
@@ -31,14 +26,6 @@ class Price:
     kind: str
     words: str
     cents: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """Words of a paragraph that stayed, came or went."""
-
-    kind: Literal["same", "added", "removed"]
-    text: str
 
 
 def current() -> Terms | None:
@@ -132,52 +119,14 @@ def publish(
     return made
 
 
-def changes(old: str, new: str) -> list[list[Run]]:
-    """What became of a text: its paragraphs, each as the words that stayed, came and went."""
-    before, now = _paragraphs(old), _paragraphs(new)
-    told: list[list[Run]] = []
-    for kind, i, j, k, m in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
-        if kind == "equal":
-            told += [[Run("same", text)] for text in before[i:j]]
-        else:
-            for was, is_now in zip_longest(before[i:j], now[k:m]):
-                told += _rewritten(was, is_now)
-    return told
-
-
 def card_changes(old: Iterable[Rate], new: Iterable[Rate]) -> list[tuple[Rate | None, Rate | None]]:
     """Each kind that is on either card: its rate before, and its rate now."""
     before, now = ({rate.kind: rate for rate in card} for card in (old, new))
     return [(before.get(kind), now.get(kind)) for kind in Rate.KINDS if kind in before or kind in now]
 
 
-def _rewritten(was: str | None, is_now: str | None) -> list[list[Run]]:
-    if was is None or is_now is None:
-        return [[Run("removed", was) if was is not None else Run("added", is_now or "")]]
-    old, new = was.split(), is_now.split()
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    if matcher.ratio() < ALIKE:
-        return [[Run("removed", was)], [Run("added", is_now)]]
-    runs = []
-    for kind, i, j, k, m in matcher.get_opcodes():
-        if kind == "equal":
-            runs.append(Run("same", " ".join(old[i:j])))
-            continue
-        runs += [Run("removed", " ".join(old[i:j]))] if j > i else []
-        runs += [Run("added", " ".join(new[k:m]))] if m > k else []
-    return [runs]
-
-
-def _paragraphs(text: str) -> list[str]:
-    return [" ".join(part.split()) for part in text.replace("\r\n", "\n").split("\n\n") if part.strip()]
-
-
 def _tell(made: Terms) -> None:
-    people = User.objects.filter(
-        Exists(Membership.objects.filter(user=OuterRef("pk")).exclude(state="left")), is_active=True
-    )
-    notices.tell_all(
-        people,
+    notices.tell_members(
         f"New terms: version {made.version}",
         f"Version {made.version} of the program's terms is in force from {made.in_force_at:%-d %B %Y} on. Read "
         "what has changed, and accept it before you make something new. Whatever you have stays open to you meanwhile: "

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gateway import access, refusals, terms
+from gateway import access, refusals, terms, wordings
 from gateway.actors import Actor
 from gateway.forms.terms import AcceptForm, TermsForm
 from gateway.models import Membership, Rate, Terms, TermsAcceptance
@@ -54,7 +54,7 @@ def accept_page(request: HttpRequest, actor: Actor) -> HttpResponseBase:
             "accepted": TermsAcceptance.objects.filter(terms=shown, user=actor.user).first(),
             "before": before,
             "card": shown.card(),
-            "changes": terms.changes(before.body, shown.body) if before else [],
+            "changes": wordings.changes(before.body, shown.body) if before else [],
             "changed": before is not None and before.body != shown.body,
             "card_changes": _lines(terms.card_changes(before.card() if before else [], shown.card())),
         }
@@ -105,7 +105,7 @@ def _draft(
             "preview": new,
             "kept": TermsForm(request.POST, base=base, auto_id=False),  # its ids would stand twice on the page
             "members": Membership.objects.exclude(state="left").filter(user__is_active=True).count(),
-            "changes": terms.changes(base.body if base else "", new.body),
+            "changes": wordings.changes(base.body if base else "", new.body),
             "card_changes": _lines(terms.card_changes(base.card() if base else [], card)),
         }
     return page(request, "gateway/program_terms.html", context)
