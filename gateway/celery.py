@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "generation.sweep", "schedule": settings.SWEEP_SECONDS},
     "put_away": {"task": "review.put_away", "schedule": 5},
     "announce": {"task": "review.announce", "schedule": 2},
+    "strike": {"task": "review.strike", "schedule": 10},
 }
 app.conf.imports = ["gateway.processes"]
 app.autodiscover_tasks()

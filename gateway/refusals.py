@@ -255,6 +255,46 @@ class WrongState(Refused):
         )
 
 
+class NothingToAppeal(Refused):
+    """There is no refusal in effect here that can be appealed: within six months of it, while it is the last word."""
+
+    status = 409
+
+
+class AlreadyAppealed(Refused):
+    """This answer was appealed before. Each can be appealed once."""
+
+    status = 409
+
+
+class AppealWaits(Refused):
+    """An appeal is open about this work: uphold the answer or overturn it."""
+
+    status = 409
+
+
+class NoAppealOpen(Refused):
+    """No appeal is open about this work, so there is nothing to uphold or to overturn."""
+
+    status = 409
+
+
+class HeardByAnother(Refused):
+    """You have decided about this work before, so somebody else hears the appeal."""
+
+
+class AnswerComing(Refused):
+    """An answer is on its way at this moment. Nothing was changed; try again in a minute."""
+
+    status = 409
+
+
+class AlreadyNamed(Refused):
+    """This conflict of interest is named already."""
+
+    status = 409
+
+
 class BadInvitation(Refused):
     """This invitation is unknown, was used, was revoked or has run out. Ask who invited you for a new one."""
 

@@ -16,8 +16,9 @@ from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
 from generation.views import own
-from review import consents, decisions, desk, publishing, queue, submissions, views
+from review import consents, decisions, desk, publishing, queue, reasons, submissions, views
 from review.models import LICENCES, Clause, Decision, Publication, Submission
+from review.reasons import Reasons
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 
@@ -54,7 +55,7 @@ class Verdict(serializers.Serializer[Any]):
     region = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
-    def reasons(self) -> decisions.Reasons:
+    def reasons(self) -> Reasons:
         told = {**self.validated_data}
         told.pop("note")
         numbers = set(told.pop("clauses"))
@@ -63,7 +64,7 @@ class Verdict(serializers.Serializer[Any]):
         }
         if numbers - found.keys():
             raise refusals.UnknownClause(param="clauses")
-        return decisions.Reasons(clauses=list(found.values()), **told)
+        return Reasons(clauses=list(found.values()), **told)
 
 
 # ---------------------------------------------------------------- submissions (artists)
@@ -109,7 +110,7 @@ def _revision(revision: Any) -> dict[str, Any] | None:
 
 def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) -> dict[str, Any]:
     if known is None:
-        known = {clause.pk: clause for clause in decisions.clauses_of(decision)}
+        known = {clause.pk: clause for clause in reasons.clauses_of(decision)}
     clauses = [known[pk] for pk in decision.clauses]
     return {
         "id": show_id("decision", decision.pk),
@@ -120,7 +121,7 @@ def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) ->
         "to_seconds": decision.to_seconds,
         "region": decision.region,
         "effective_at": decision.effective_at,
-        "letter": decisions.letter(decision, clauses)[1],
+        "letter": reasons.letter(decision, clauses)[1] if decision.verdict != "escalate" else None,
     }
 
 

@@ -2,11 +2,14 @@
 
 The move carries the lease in its `when`: ten reviewers deciding at once write one verdict. Until `effective_at`
 nothing is said to the artist, nothing can be signed, and the reviewer can undo.
+
+Where two are to look, the first look settles nothing: the second, blind to it, either agrees, and that is the answer,
+or does not, and then a third person decides.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,10 +19,10 @@ from django.db.transaction import atomic
 
 from gateway import actors, audit, notices, refusals, states
 from gateway.actors import Actor
-from review import queue
-from review.models import Clause, Decision, Submission
+from review import policies, publishing, queue
+from review.models import Appeal, Clause, Decision, Publication, Submission
+from review.reasons import NONE, Reasons, letter
 
-FOREVER = 86_400  # seconds; a clip is shorter
 BECOMES = {
     "approve": "approved",
     "request_changes": "changes_requested",
@@ -35,68 +38,39 @@ class ClockTimestamp(Func):
     output_field = DateTimeField()
 
 
-@dataclass(frozen=True)
-class Reasons:
-    """What a refusal owes: clauses of the policy, the facts, and the place: seconds into the clip, or a region."""
+def approve(submission: Submission, *, by: Actor, note: str = "", considered: Sequence[UUID] = ()) -> Decision:
+    """Nothing in the policy stands against it: the artist may sign. `considered` names clauses that one has weighed.
 
-    clauses: Sequence[UUID] = ()
-    facts: str = ""
-    from_seconds: float | None = None
-    to_seconds: float | None = None
-    region: str = ""
-
-    def must_be_whole(self, length: float) -> None:
-        """For a clip of `length` seconds. Raises ReasonsMissing that names each missing one, UnknownClause."""
-        missing = [
-            name
-            for name, there in (
-                ("a clause of the policy", bool(self.clauses)),
-                ("the facts", bool(self.facts.strip())),
-                ("the place in the clip", self.from_seconds is not None or bool(self.region.strip())),
-            )
-            if not there
-        ]
-        if missing:
-            raise refusals.ReasonsMissing(missing=" and ".join(missing))
-        if self.from_seconds is not None and not 0 <= self.from_seconds <= length:
-            raise refusals.ReasonsMissing(missing=f"a place in the clip, 0 to {length:.1f} s", param="from_seconds")
-        if self.to_seconds is not None and not (self.from_seconds or 0) <= self.to_seconds < FOREVER:
-            raise refusals.ReasonsMissing(missing="a place that ends after it begins", param="to_seconds")
-        known = Clause.objects.filter(pk__in=self.clauses, retired_at__isnull=True).count()
-        if known != len(set(self.clauses)):
-            raise refusals.UnknownClause(param="clauses")
-
-
-NONE = Reasons()
-
-
-def in_force() -> list[Clause]:
-    """The policy."""
-    return list(Clause.objects.filter(retired_at__isnull=True))
-
-
-def approve(submission: Submission, *, by: Actor, note: str = "") -> Decision:
-    """Nothing in the policy stands against it: the artist may sign. Raises NotHeld, ReviewersOnly, MissingScope."""
-    return _decide(submission, "approve", NONE, note, by)
+    Raises NotHeld, AppealWaits, UnknownClause, ReviewersOnly, MissingScope.
+    """
+    reasons = Reasons(clauses=considered)
+    reasons.must_be_known()
+    return _decide(submission, "approve", reasons, note, by)
 
 
 def request_changes(submission: Submission, *, by: Actor, reasons: Reasons, note: str = "") -> Decision:
     """Ask for a new version, with reasons.
 
-    Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope.
+    Raises ReasonsMissing, UnknownClause, NotHeld, AppealWaits, ReviewersOnly, MissingScope.
     """
     reasons.must_be_whole(submission.must_have_revision().output.seconds)
     return _decide(submission, "request_changes", reasons, note, by)
 
 
 def reject(submission: Submission, *, by: Actor, reasons: Reasons, note: str = "") -> Decision:
-    """Refuse it, with reasons. Raises ReasonsMissing, UnknownClause, NotHeld, ReviewersOnly, MissingScope."""
+    """Refuse it, with reasons.
+
+    Raises ReasonsMissing, UnknownClause, NotHeld, AppealWaits, ReviewersOnly, MissingScope.
+    """
     reasons.must_be_whole(submission.must_have_revision().output.seconds)
     return _decide(submission, "reject", reasons, note, by)
 
 
 def escalate(submission: Submission, *, by: Actor, note: str = "") -> Decision:
-    """Hand it to another reviewer. Raises NotHeld, ReviewersOnly, MissingScope, WrongState when it is escalated."""
+    """Hand it to another reviewer.
+
+    Raises NotHeld, AppealWaits, ReviewersOnly, MissingScope, WrongState when it is escalated.
+    """
     return _decide(submission, "escalate", NONE, note, by)
 
 
@@ -112,86 +86,58 @@ def undo(decision: Decision, *, by: Actor) -> None:
     submission = decision.revision.submission
     with atomic():
         # The submission first, as everywhere. Then the clock, not the statement's beginning: it may have waited.
-        Submission.objects.select_for_update().get(pk=submission.pk)
+        locked = Submission.objects.select_for_update().get(pk=submission.pk)
         undoable = Decision.objects.filter(
             pk=decision.pk, undone_at__isnull=True, announced_at__isnull=True, effective_at__gt=ClockTimestamp()
         )
-        if not undoable.update(undone_at=Now()):
+        if locked.state != decision.state_after or not undoable.update(undone_at=Now()):
             raise refusals.TooLateToUndo
-        free_or_mine = Q(holder__isnull=True) | Q(holder=reviewer) | Q(lease_until__lte=Now())
-        as_decided = Q(state=BECOMES[decision.verdict])
-        states.move(
-            submission,
-            decision.state_before,
-            by=by,
-            when=free_or_mine & as_decided,
-            holder=reviewer,
-            lease_until=Now() + queue.lease(),
-        )
+        if decision.role == "appeal":
+            states.move(Appeal.objects.get(hearing=decision), "open", by=by, heard_by=None, hearing=None)
+        again: dict[str, Any] = {
+            "hearing": decision.role == "appeal",
+            "holder": reviewer,
+            "lease_until": Now() + queue.lease(),
+        }
+        if decision.state_before == decision.state_after:
+            Submission.objects.filter(pk=locked.pk).update(**again)
+        else:
+            states.move(submission, decision.state_before, by=by, **again)
         audit.record("decision.undone", by=by, subject=decision)
 
 
 def announce() -> int:
-    """Tell artists of the decisions that have taken effect, each once; return how many."""
-    told = 0
+    """Let decisions whose window has ended take effect, each once, and tell their artists; return how many."""
     due = (
         Decision.objects.effective()
         .filter(announced_at__isnull=True)
         .select_related("revision__submission__membership__user")
+        .order_by("effective_at")
     )
-    for decision in due:
-        with atomic():
-            if not Decision.objects.filter(pk=decision.pk, announced_at__isnull=True, undone_at__isnull=True).update(
-                announced_at=Now()
-            ):
-                continue
-            audit.record("decision.in_effect", by=actors.SYSTEM, subject=decision)
-            submission = decision.revision.submission
-            if decision.verdict != "escalate" and submission.state != "withdrawn":
-                notices.tell(
-                    submission.membership.user,
-                    *letter(decision),
-                    path=f"/mine/{submission.generation_id.hex}",
-                )
-        told += 1
-    return told
+    return sum(_announce(decision) for decision in due)
 
 
-def letter(decision: Decision, clauses: Sequence[Clause] | None = None) -> tuple[str, str]:
-    """What the artist is written: subject and text. `clauses` are the decision's, when they are at hand."""
-    title = decision.revision.title
-    if decision.verdict == "approve":
-        return f"“{title}” is approved", (
-            f"“{title}” is approved. Nothing is public: it waits for your signature. "
-            "Sign it to publish, or leave it private; both are yours to decide."
-        )
-    named = clauses_of(decision) if clauses is None else clauses
-    under = "; ".join(f"clause {clause.number}, {clause.title.lower()}" for clause in named)
-    asks = "We ask for a change" if decision.verdict == "request_changes" else "We can't approve it"
-    after = (
-        "You can send a new version, or withdraw it."
-        if decision.verdict == "request_changes"
-        else "It stays yours: you can keep and download it."
-    )
-    return (
-        f"“{title}”: " + ("a change is asked for" if decision.verdict == "request_changes" else "not approved"),
-        f"{asks} under {under}, {place(decision)}:\n\n{decision.facts}\n\n{after} Criticism is never a reason.",
-    )
-
-
-def place(decision: Decision) -> str:
-    """Where in the clip, in words."""
-    if decision.from_seconds is None:
-        return decision.region
-    where = f"from {decision.from_seconds:.1f} s"
-    if decision.to_seconds is not None:
-        where += f" to {decision.to_seconds:.1f} s"
-    return f"{where}, {decision.region}" if decision.region else where
-
-
-def clauses_of(decision: Decision) -> list[Clause]:
-    """The clauses that a decision names, in the wording that was in force."""
-    return list(Clause.objects.filter(pk__in=decision.clauses)) if decision.clauses else []
+def _announce(decision: Decision) -> bool:
+    with atomic():
+        unsaid = Decision.objects.filter(pk=decision.pk, announced_at__isnull=True, undone_at__isnull=True)
+        if not unsaid.update(announced_at=Now()):
+            return False
+        audit.record("decision.in_effect", by=actors.SYSTEM, subject=decision)
+        submission = decision.revision.submission
+        told = decision.decides or decision.role in ("appeal", "take_down")
+        if decision.role == "appeal" and decision.verdict == "approve" and not decision.decides:
+            down = Publication.objects.filter(revision=decision.revision, state="taken_down").first()
+            if down is None:
+                told = False  # its artist has withdrawn it meanwhile
+            else:
+                publishing.restore(down, by=actors.SYSTEM)
+        if told and submission.state != "withdrawn":
+            notices.tell(
+                submission.membership.user,
+                *letter(decision),
+                path=f"/mine/{submission.generation_id.hex}",
+            )
+    return True
 
 
 def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, by: Actor) -> Decision:
@@ -202,13 +148,23 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
     held = Q(holder=reviewer, lease_until__gt=Now())
     with atomic():
         # Who holds it has seen this revision: a new one begins a new wait.
-        before = Submission.objects.select_for_update().filter(held, pk=submission.pk).first()
+        before = (
+            Submission.objects.select_for_update(of=("self",))
+            .select_related("membership__cohort", "generation")
+            .filter(held, pk=submission.pk)
+            .first()
+        )
         if before is None:
             raise refusals.NotHeld
+        if before.hearing:
+            raise refusals.AppealWaits
+        role, after, second = _outcome(before, verdict, reasons)
         decision = Decision(
             revision=before.must_have_revision(),
             reviewer=reviewer,
             verdict=verdict,
+            role=role,
+            decides=after == BECOMES[verdict] and verdict != "escalate",
             clauses=list(reasons.clauses),
             facts=reasons.facts.strip(),
             from_seconds=reasons.from_seconds,
@@ -216,20 +172,32 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
             region=reasons.region.strip(),
             note=note.strip(),
             state_before=before.state,
+            state_after=after,
+            due_at=before.due_at,
             effective_at=Now() + timedelta(seconds=settings.UNDO_SECONDS),
         )
-        states.move(submission, BECOMES[verdict], by=by, when=held, holder=None, lease_until=None, renewals=0)
+        states.move(submission, after, by=by, when=held, holder=None, lease_until=None, renewals=0, second=second)
         decision.save(force_insert=True)
         decision.refresh_from_db(fields=["effective_at"])
-        audit.record(
-            f"decision.{verdict}",
-            by=by,
-            subject=decision,
-            facts={
-                "submission": submission.pk,
-                "revision": decision.revision_id,
-                "clauses": decision.clauses,
-            },
-            detail={"facts": decision.facts, "note": decision.note} if decision.facts or decision.note else None,
-        )
+        publishing.record(decision, by=by)
     return decision
+
+
+def _outcome(before: Submission, verdict: str, reasons: Reasons) -> tuple[str, str, str]:
+    """The look in which this verdict is given, the state that it leads to, and why two look at it (or nothing)."""
+    if before.state == "escalated":
+        return "final", BECOMES[verdict], before.second
+    if before.state == "awaiting_second":
+        first = Decision.objects.get(revision=before.current_id, role="first", undone_at__isnull=True)
+        return "second", BECOMES[verdict] if first.verdict == verdict else "escalated", before.second
+    if verdict == "escalate":
+        return "first", "escalated", before.second
+    second = before.second or _asked_by_clause(before, reasons)
+    return ("first", "awaiting_second", second) if second else ("sole", BECOMES[verdict], "")
+
+
+def _asked_by_clause(submission: Submission, reasons: Reasons) -> str:
+    wanted = policies.of(submission.membership.cohort).second_clauses
+    if wanted and Clause.objects.filter(pk__in=reasons.clauses, number__in=wanted).exists():
+        return "clause"
+    return ""

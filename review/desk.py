@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -13,7 +14,7 @@ from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.views import page
 from generation import media
-from review import decisions, queue
+from review import decisions, queue, reasons
 from review.forms import DecisionForm
 from review.models import Decision, Submission
 
@@ -186,18 +187,24 @@ def _desk(
         "submission": submission,
         "revision": revision,
         "generation": revision.output.generation,
-        "clauses": decisions.in_force(),
+        "clauses": reasons.in_force(),
         "form": form,
         "held_by_me": held,
         "lease_until": submission.lease_until,
         "timecodes": _timecodes(revision.output.frames, revision.output.seconds),
         "letter_name": submission.membership.user.name,
-        "previous": Decision.objects.effective()
-        .filter(revision__submission=submission)
-        .select_related("reviewer", "revision"),
+        "previous": _before(submission),
         "refusal": refusal,
     }
     return page(request, "review/desk.html", context)
+
+
+def _before(submission: Submission) -> QuerySet[Decision]:
+    """The answers to it so far. A second look is blind to the first."""
+    known = Decision.objects.effective().filter(revision__submission=submission)
+    if submission.lane == "second":
+        known = known.exclude(revision=submission.current, role="first")
+    return known.select_related("reviewer", "revision")
 
 
 def _timecodes(frames: int, seconds: float, cells: int = 12) -> list[float]:

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 
 from gateway.models.brakes import SCOPES
-from review.decisions import Reasons
 from review.models import LICENCES, Clause
+from review.reasons import Reasons
 
 
 class SubmissionForm(forms.Form):

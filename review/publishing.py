@@ -1,4 +1,9 @@
-"""What is public, and why: the artist signs one approved revision, and may withdraw it at any time."""
+"""What is public, and why: the artist signs one approved revision, and may withdraw it at any time.
+
+The operator may take a work down, which owes the artist what a rejection does; an appeal may bring it back.
+"""
+
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models.functions import Now
@@ -6,7 +11,10 @@ from django.db.transaction import atomic
 
 from gateway import audit, brakes, refusals, states, terms
 from gateway.actors import Actor
-from review.models import Publication, SignOff, Submission
+from review.models import Appeal, Decision, Publication, SignOff, Submission
+from review.reasons import Reasons
+
+UNHELD: dict[str, Any] = {"hearing": False, "holder": None, "lease_until": None, "renewals": 0}
 
 
 def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> Publication:
@@ -60,7 +68,71 @@ def withdraw(publication: Publication, *, by: Actor) -> None:
         # The submission first, as everywhere: two doors that lock in different orders would wait for each other.
         Submission.objects.select_for_update().get(pk=publication.submission_id)
         end(publication, "withdrawn", by=by)
-        states.move(publication.submission, "withdrawn", by=by, holder=None, lease_until=None)
+        end_appeal(publication.submission, by=by)
+        states.move(publication.submission, "withdrawn", by=by, **UNHELD)
+
+
+def end_appeal(submission: Submission, *, by: Actor) -> None:
+    """What goes on without the answer to its appeal needs none any more."""
+    for appeal in Appeal.objects.filter(decision__revision__submission=submission, state="open"):
+        states.move(appeal, "withdrawn", by=by)
+
+
+def take_down(publication: Publication, *, by: Actor, reasons: Reasons, note: str = "") -> Decision:
+    """The operator takes a work off the public, now. The artist gets the letter, and may appeal.
+
+    Raises AdminsOnly, ReasonsMissing, UnknownClause, WrongState when it is not public.
+    """
+    admin = by.must_be_admin()
+    reasons.must_be_whole(publication.revision.output.seconds)
+    with atomic():
+        submission = Submission.objects.select_for_update().get(pk=publication.submission_id)
+        if publication.submission.membership.user_id == admin.pk:
+            raise refusals.OwnWork
+        if not Publication.objects.filter(pk=publication.pk, state="published").exists():
+            publication.refresh_from_db()
+            raise refusals.WrongState(publication, "taken_down")
+        decision = Decision.objects.create(
+            revision=publication.revision,
+            reviewer=admin,
+            verdict="take_down",
+            role="take_down",
+            decides=False,
+            clauses=list(reasons.clauses),
+            facts=reasons.facts.strip(),
+            from_seconds=reasons.from_seconds,
+            to_seconds=reasons.to_seconds,
+            region=reasons.region.strip(),
+            note=note.strip(),
+            state_before=submission.state,
+            state_after=submission.state,
+            effective_at=Now(),
+        )
+        decision.refresh_from_db(fields=["effective_at"])
+        end(publication, "taken_down", by=by, reason=decision.facts)
+        record(decision, by=by)
+    return decision
+
+
+def restore(publication: Publication, *, by: Actor) -> None:
+    """Back to the public, as its artist had signed it: an appeal has overturned the take-down. Raises WrongState."""
+    states.move(publication, "published", by=by, ended_at=None, reason="")
+
+
+def record(decision: Decision, *, by: Actor) -> None:
+    """Write a new decision into the log, with its reasons beside the entry."""
+    audit.record(
+        f"decision.{decision.verdict}",
+        by=by,
+        subject=decision,
+        facts={
+            "submission": decision.revision.submission_id,
+            "revision": decision.revision_id,
+            "role": decision.role,
+            "clauses": decision.clauses,
+        },
+        detail={"facts": decision.facts, "note": decision.note} if decision.facts or decision.note else None,
+    )
 
 
 def end(publication: Publication, to: str, *, by: Actor, reason: str = "") -> None:

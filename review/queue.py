@@ -1,16 +1,23 @@
-"""What waits for a reviewer, and who holds it. Taking is a lease, asked and taken in one UPDATE."""
+"""What waits for a reviewer, and who holds it. Taking is a lease, asked and taken in one UPDATE.
+
+Four lanes, each its own line, oldest due first: first looks, second looks, escalated works, appeals. A row's lane is a
+column that the database makes of its state, so nothing slips from one into another.
+"""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway import audit, refusals
 from gateway.actors import Actor
-from review.models import Decision, Submission, SubmissionQuerySet
+from gateway.models import User
+from review import conflicts
+from review.models import Decision, Skip, Submission, SubmissionQuerySet
 
 RENEWALS = 10
 
@@ -20,20 +27,42 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 
-def waiting_for(by: Actor) -> SubmissionQuerySet:
-    """What `by` could take, oldest due first: not their own, not what they escalated, not what somebody holds."""
+def waiting_for(by: Actor, lane: str | None = None) -> SubmissionQuerySet:
+    """What `by` could take, oldest due first: not what somebody holds, and nothing that they must not judge.
+
+    That is their own, what a conflict keeps away; for another look what they have judged; for an appeal any work on
+    which they have decided; and what they have kept longer as often as one may.
+    """
     reviewer = by.must_be_reviewer()
-    judged = Decision.objects.filter(
-        revision__submission=OuterRef("pk"), reviewer=reviewer, undone_at__isnull=True, verdict="escalate"
-    )
-    return (
-        Submission.objects.waiting().filter(~Exists(judged)).exclude(membership__user=reviewer).order_by("due_at", "id")
-    )
+    judged = Decision.objects.filter(reviewer=reviewer, undone_at__isnull=True)
+    another = ~Exists(judged.filter(revision=OuterRef("current")))
+    a_third = ~Exists(judged.filter(revision__submission__generation=OuterRef("generation")))
+    may: dict[str, Any] = {
+        "first": Q(lane="first"),
+        "second": Q(lane="second") & another,
+        "escalated": Q(lane="escalated") & another,
+        "appeal": Q(lane="appeal") & a_third,
+    }
+    lanes = may[lane] if lane else may["first"] | may["second"] | may["escalated"] | may["appeal"]
+    worn_out = Q(holder=reviewer, renewals__gte=RENEWALS, lease_until__gt=Now() - lease())
+    rows = Submission.objects.waiting().filter(lanes, conflicts.none_for(reviewer))
+    return rows.exclude(worn_out).order_by("due_at", "id")
+
+
+def lanes() -> dict[str, int]:
+    """How many wait in each lane, for anybody."""
+    counted = Submission.objects.filter(lane__isnull=False).values_list("lane").annotate(n=Count("pk"))
+    return dict.fromkeys(Submission.LANES, 0) | dict(counted)
 
 
 def held_by(by: Actor) -> SubmissionQuerySet:
     """What `by` holds at this moment."""
-    return Submission.objects.filter(holder=by.must_be_reviewer(), lease_until__gt=Now(), state__in=Submission.WAITING)
+    return held().filter(holder=by.must_be_reviewer())
+
+
+def held() -> SubmissionQuerySet:
+    """What any reviewer holds at this moment."""
+    return Submission.objects.filter(lease_until__gt=Now(), lane__isnull=False)
 
 
 def look(pk: UUID, *, by: Actor) -> Submission:
@@ -53,21 +82,31 @@ def look(pk: UUID, *, by: Actor) -> Submission:
     return found
 
 
-def take_next(*, by: Actor) -> Submission:
-    """Take what is due first. Raises ReviewersOnly, MissingScope, NothingWaiting."""
+def take_next(*, by: Actor, lane: str | None = None) -> Submission:
+    """Take what is due first, in one lane or in all. What one has let go comes again after everything else, or later.
+
+    Raises ReviewersOnly, MissingScope, NothingWaiting.
+    """
     by.must_have("review")
     reviewer = by.must_be_reviewer()
+    skipped = Skip.objects.filter(submission=OuterRef("pk"), reviewer=reviewer, until__gt=Now())
     with atomic():
         # Skipping locked rows, ten reviewers at once get ten works, and nobody waits.
-        submission = waiting_for(by).select_for_update(skip_locked=True, of=("self",)).first()
+        rows = waiting_for(by, lane).select_for_update(skip_locked=True, of=("self",))
+        submission = rows.filter(~Exists(skipped)).first()
+        if submission is None:
+            submission = rows.exclude(Exists(skipped.filter(renewals__gte=RENEWALS))).first()
         if submission is None:
             raise refusals.NothingWaiting
-        _hold(submission, reviewer.pk, by)
+        _hold(submission, reviewer, by)
     return submission
 
 
 def take(submission: Submission, *, by: Actor) -> Submission:
-    """Take this one. Raises OwnWork, HeldByAnother, NothingWaiting when it does not wait, ReviewersOnly."""
+    """Take this one.
+
+    Raises OwnWork, HeldByAnother, NothingWaiting when it does not wait for them, NoMoreRenewals, ReviewersOnly.
+    """
     by.must_have("review")
     reviewer = by.must_be_reviewer()
     if submission.membership.user_id == reviewer.pk:
@@ -77,9 +116,10 @@ def take(submission: Submission, *, by: Actor) -> Submission:
         if not waiting_for(by).filter(pk=found.pk).exists():
             if held_by(by).filter(pk=found.pk).exists():
                 return submission
-            held = Submission.objects.filter(pk=found.pk, lease_until__gt=Now(), state__in=Submission.WAITING).exists()
-            raise refusals.HeldByAnother if held else refusals.NothingWaiting
-        _hold(submission, reviewer.pk, by)
+            if found.holder_id != reviewer.pk and held().filter(pk=found.pk).exists():
+                raise refusals.HeldByAnother
+            raise refusals.NothingWaiting
+        _hold(submission, reviewer, by)
     return submission
 
 
@@ -96,12 +136,31 @@ def release(submission: Submission, *, by: Actor) -> None:
     """Let it go without a word: the next reviewer may take it. Raises NotHeld."""
     by.must_have("review")
     with atomic():
-        if not held_by(by).filter(pk=submission.pk).update(holder=None, lease_until=None, renewals=0):
+        mine = held_by(by).select_for_update().filter(pk=submission.pk).first()
+        if mine is None:
             raise refusals.NotHeld
+        Skip.objects.update_or_create(
+            submission=mine, reviewer=by.user, defaults={"until": Now() + lease(), "renewals": mine.renewals}
+        )
+        Submission.objects.filter(pk=mine.pk).update(holder=None, lease_until=None, renewals=0)
         audit.record("submission.released", by=by, subject=submission)
 
 
-def _hold(submission: Submission, reviewer_id: object, by: Actor) -> None:
-    Submission.objects.filter(pk=submission.pk).update(holder=reviewer_id, lease_until=Now() + lease(), renewals=0)
+def _hold(submission: Submission, reviewer: User, by: Actor) -> None:
+    """For one who held it a moment ago, holding goes on: else release and take would be a lease without an end."""
+    before = _renewals_before(submission, reviewer)
+    if before is not None and before >= RENEWALS:
+        raise refusals.NoMoreRenewals
+    Submission.objects.filter(pk=submission.pk).update(
+        holder=reviewer, lease_until=Now() + lease(), renewals=0 if before is None else before + 1
+    )
+    Skip.objects.filter(submission=submission, reviewer=reviewer).delete()
     audit.record("submission.taken", by=by, subject=submission)
     submission.refresh_from_db()
+
+
+def _renewals_before(submission: Submission, reviewer: User) -> int | None:
+    lapsed = Submission.objects.filter(pk=submission.pk, holder=reviewer, lease_until__gt=Now() - lease())
+    let_go = Skip.objects.filter(submission=submission, reviewer=reviewer, until__gt=Now())
+    counts = [*lapsed.values_list("renewals", flat=True), *let_go.values_list("renewals", flat=True)]
+    return max(counts, default=None)

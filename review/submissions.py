@@ -10,7 +10,7 @@ from gateway import audit, brakes, refusals, states, terms
 from gateway.actors import Actor
 from gateway.models import Membership
 from generation.models import Generation, Output
-from review import publishing
+from review import policies, publishing
 from review.models import Publication, Revision, Submission
 
 
@@ -32,6 +32,7 @@ def submit(
                 membership=membership,
                 generation=generation,
                 due_at=timezone.now() + timedelta(hours=membership.cohort.review_hours),
+                second=policies.second_look(generation, policies.of(membership.cohort)),
             )
             revision = _revise(
                 submission, video, number=1, title=title, credit=credit, licence=licence, description=description
@@ -40,7 +41,7 @@ def submit(
             submission.save(update_fields=["current"])
             _record(submission, revision, by)
             # After the insert, which has waited for a reviewer who is rejecting it at this moment.
-            if Submission.objects.filter(generation=generation, state="rejected").shown_as("submitted").exists():
+            if Submission.objects.filter(generation=generation).undecided().exclude(pk=submission.pk).exists():
                 raise refusals.AlreadySubmitted
     except IntegrityError as error:
         if "one_live_submission_a_work" in str(error):
@@ -61,7 +62,8 @@ def resubmit(
 ) -> Submission:
     """Answer a request for changes with a new revision: other words, or another clip (`generation`) of the artist's.
 
-    Raises NotFound, Suspended, TermsNotAccepted, MissingScope, NothingToSubmit, OnlyATest, WrongState.
+    An appeal that is open ends with it.
+    Raises NotFound, Suspended, TermsNotAccepted, MissingScope, NothingToSubmit, OnlyATest, WrongState, AnswerComing.
     """
     membership = _owner(submission.membership, by)
     if generation is not None:
@@ -77,12 +79,18 @@ def resubmit(
         revision = _revise(
             locked, video, number=number, title=title, credit=credit, licence=licence, description=description
         )
+        if locked.state != "changes_requested":
+            raise refusals.AnswerComing  # an appeal was heard a moment ago, and that can still be undone
+        publishing.end_appeal(submission, by=by)
         states.move(
             submission,
             "submitted",
             by=by,
             current=revision,
             due_at=timezone.now() + timedelta(hours=membership.cohort.review_hours),
+            overdue_at=None,
+            second=policies.second_look(revision.output.generation, policies.of(membership.cohort)),
+            **publishing.UNHELD,
             facts={"revision": number, "sha256": revision.sha256},
         )
     return submission
@@ -99,10 +107,11 @@ def withdraw(submission: Submission, *, by: Actor) -> None:
         raise refusals.NotFound
     with atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
-        published = Publication.objects.filter(submission=submission, state="published").first()
-        if published is not None:
-            publishing.end(published, "withdrawn", by=by)
-        states.move(submission, "withdrawn", by=by, holder=None, lease_until=None)
+        shown = Publication.objects.filter(submission=submission, state__in=["published", "taken_down"]).first()
+        if shown is not None:
+            publishing.end(shown, "withdrawn", by=by)
+        publishing.end_appeal(submission, by=by)
+        states.move(submission, "withdrawn", by=by, **publishing.UNHELD)
 
 
 def _owner(membership: Membership, by: Actor) -> Membership:

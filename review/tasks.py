@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from review import decisions, radius
+from review import clock, decisions, radius
 
 
 @shared_task(name="review.announce")
@@ -15,3 +15,9 @@ def announce() -> None:
 def put_away() -> None:
     """Release the brakes whose time is over, and say so."""
     radius.put_away()
+
+
+@shared_task(name="review.strike")
+def strike() -> None:
+    """Pass on what is late."""
+    clock.strike()

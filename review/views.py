@@ -18,7 +18,7 @@ from gateway.views import page
 from generation import media
 from generation.models import Generation
 from generation.views import mark, own, with_places
-from review import consents, decisions, history, publishing, submissions
+from review import consents, history, publishing, reasons, submissions
 from review.consenting import lines
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
@@ -281,8 +281,8 @@ def _work(
         "shown_state": shown,
         "status": history.status(generation, submission),
         "decision": decision,
-        "decision_clauses": decisions.clauses_of(decision) if decision else [],
-        "decision_place": decisions.place(decision) if decision else "",
+        "decision_clauses": reasons.clauses_of(decision) if decision else [],
+        "decision_place": reasons.place(decision) if decision else "",
         "publication": publication,
         "form": form,
         "signature": signature,

@@ -25,6 +25,7 @@ from generation.media import encode
 from generation.models import Generation, ModelProfile, Output
 from review import decisions, founding, publishing, queue, submissions
 from review.models import Clause, Decision, Publication, Submission
+from review.reasons import Reasons, in_force
 
 number = count(1)
 PASSWORD = "a long enough password"
@@ -127,7 +128,7 @@ def policy() -> list[Clause]:
     founding.lay()
     if new:
         accepting(*User.objects.filter(memberships__isnull=False))
-    return decisions.in_force()
+    return in_force()
 
 
 def queued(by: Actor, prompt: str = "a red circle over a blue field", **asked: Any) -> Generation:
@@ -174,10 +175,10 @@ def submitted(by: Actor, generation: Generation | None = None, **words: Any) -> 
     return submissions.submit(generation or completed(by), by=by, **words)
 
 
-def reasons(**told: Any) -> decisions.Reasons:
+def reasons(**told: Any) -> Reasons:
     policy()
     clause = Clause.objects.get(number=4, retired_at__isnull=True)
-    return decisions.Reasons(**{"clauses": [clause.pk], "facts": "It blinks.", "from_seconds": 0.5, **told})
+    return Reasons(**{"clauses": [clause.pk], "facts": "It blinks.", "from_seconds": 0.5, **told})
 
 
 def decided(submission: Submission, verdict: str = "approve", *, by: Actor | None = None) -> Decision:
@@ -198,6 +199,11 @@ def published(by: Actor) -> Publication:
     submission = submitted(by)
     decided(submission)
     return publishing.sign_off(Submission.objects.get(pk=submission.pk), by=by, revision=1, name="An artist")
+
+
+def taken_down(publication: Publication, *, by: Actor | None = None) -> Decision:
+    """The operator took it down, with reasons."""
+    return publishing.take_down(publication, by=by or admin(), reasons=reasons())
 
 
 def month_over(membership: Membership) -> Allowance:

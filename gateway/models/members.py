@@ -32,6 +32,7 @@ class User(AbstractBaseUser, PermissionsMixin, Row):
 
     email = models.EmailField("e-mail address")
     name = models.CharField("name, as credited", max_length=120)
+    studio = models.CharField("studio or collective", max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
     is_reviewer = models.BooleanField(default=False)
     is_staff = models.BooleanField("is admin", default=False)

@@ -1,16 +1,20 @@
 """From a submission to a publication."""
 
-from .policy import Clause
+from .policy import Clause, Conflict, ReviewPolicy
 from .publications import Publication, SignOff
-from .submissions import LICENCES, Decision, Revision, Submission, SubmissionQuerySet
+from .submissions import LICENCES, Appeal, Decision, Revision, Skip, Submission, SubmissionQuerySet
 
 __all__ = [
     "LICENCES",
+    "Appeal",
     "Clause",
+    "Conflict",
     "Decision",
     "Publication",
+    "ReviewPolicy",
     "Revision",
     "SignOff",
+    "Skip",
     "Submission",
     "SubmissionQuerySet",
 ]

@@ -43,7 +43,11 @@ class Publication(Living):
     """A work made public by its artist. The database refuses one without an approval in effect and a signature."""
 
     NOUN = "publication"
-    MOVES = {"published": {"withdrawn", "taken_down"}, "withdrawn": set(), "taken_down": set()}
+    MOVES = {
+        "published": {"withdrawn", "taken_down"},
+        "withdrawn": set(),
+        "taken_down": {"published", "withdrawn"},  # an appeal overturned it, or its artist takes it back for good
+    }
 
     submission = models.OneToOneField(Submission, models.PROTECT, related_name="publication")
     revision = models.OneToOneField(Revision, models.PROTECT, related_name="publication")

@@ -401,7 +401,7 @@ def test_of_a_withdrawn_work_only_that_it_was_here(artist, guest, client_of, no_
 
 def test_what_the_program_took_down_is_not_said_to_be_withdrawn_by_its_artist(artist, admin, guest, no_undo):
     publication = makers.published(artist)
-    publishing.end(publication, "taken_down", by=admin, reason="A court said so.")
+    makers.taken_down(publication, by=admin)
     answer = guest.get(f"/v1/publications/publication_{publication.pk.hex}/content")
     assert answer.status_code in (410, 451)
     assert "The artist has withdrawn" not in answer.json()["detail"]

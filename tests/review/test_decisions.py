@@ -75,6 +75,9 @@ def test_the_database_refuses_a_refusal_without_reasons(artist, reviewer, told, 
             facts=reasons.facts,
             from_seconds=reasons.from_seconds,
             state_before="submitted",
+            state_after="rejected",
+            role="sole",
+            decides=True,
             effective_at=Now(),
         )
 
@@ -87,6 +90,9 @@ def test_the_database_refuses_a_decision_on_ones_own_work(artist):
             reviewer=artist.user,
             verdict="approve",
             state_before="submitted",
+            state_after="rejected",
+            role="sole",
+            decides=True,
             effective_at=Now(),
         )
 
@@ -284,6 +290,9 @@ def test_the_database_refuses_a_place_that_is_none(artist, reviewer, number):
             facts="It blinks.",
             from_seconds=float(number),
             state_before="submitted",
+            state_after="rejected",
+            role="sole",
+            decides=True,
             effective_at=Now(),
         )
 
@@ -299,6 +308,9 @@ def test_the_database_knows_every_clause_that_a_decision_names(artist, reviewer)
             facts="It blinks.",
             from_seconds=1,
             state_before="submitted",
+            state_after="rejected",
+            role="sole",
+            decides=True,
             effective_at=Now(),
         )
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from gateway.models import Entry
-from review import decisions, queue, submissions
+from review import queue, reasons, submissions
 from review.desk import _timecodes
 from review.models import Clause, Decision, Submission
 from tests import makers
@@ -77,7 +77,7 @@ def test_a_verdict_that_owes_reasons(submission, browser, act):
 def test_the_whole_clip_is_a_place(submission, browser):
     browser.post("/review/next")
     browser.post(address(submission, "reject"), typed(from_seconds="", whole="on"))
-    assert decisions.place(Decision.objects.get()) == "the whole clip"
+    assert reasons.place(Decision.objects.get()) == "the whole clip"
 
 
 @pytest.mark.parametrize("told", [{"from_seconds": "soon"}, {"facts": "x" * 5001}, {"clauses": ["7"]}])

@@ -131,7 +131,7 @@ def test_where_it_stands(artist, step, words, no_undo):
 
 def test_what_was_taken_down_does_not_wait_for_a_signature(artist, admin, no_undo):
     publication = makers.published(artist)
-    publishing.end(publication, "taken_down", by=admin, reason="A court said so.")
+    makers.taken_down(publication, by=admin)
     words, _ = history.status(publication.submission.generation, makers.seen(publication.submission))
     assert "signature" not in words and "Public" not in words
 

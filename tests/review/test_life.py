@@ -124,7 +124,7 @@ class Life:
         verdicts = Decision.objects.filter(undone_at__isnull=True).exclude(verdict="escalate")
         assert len(verdicts) == len({verdict.revision_id for verdict in verdicts})
         for row in Submission.objects.listed().order_by("-id")[:1]:
-            if row.state != "withdrawn" and (row.pending or row.state == "escalated"):
+            if row.state != "withdrawn" and (row.before or row.state == "escalated"):
                 assert row.shown_state == "submitted"
             if row.holder_id is not None:
                 assert row.state in Submission.WAITING

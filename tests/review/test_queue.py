@@ -84,7 +84,10 @@ def test_what_is_released_waits_again(artist, reviewer):
 
 def test_an_escalated_work_goes_to_somebody_else(artist, reviewer):
     submission = makers.submitted(artist)
-    makers.decided(submission, "escalate", by=reviewer)
+    escalated = makers.decided(submission, "escalate", by=reviewer)
+    with pytest.raises(refusals.NothingWaiting):
+        queue.take_next(by=makers.reviewer())  # it can still be undone, so nobody has it yet
+    makers.in_effect(escalated)
     with pytest.raises(refusals.NothingWaiting):
         queue.take_next(by=reviewer)
     assert queue.take_next(by=makers.reviewer()) == submission
@@ -155,3 +158,44 @@ def test_a_reviewer_who_was_let_go_takes_and_decides_nothing(artist, reviewer):
     ):
         with pytest.raises(refusals.ReviewersOnly):
             attempt()
+
+
+def test_what_one_skips_comes_again_after_everything_else(artist, reviewer):
+    one, two = makers.submitted(artist), makers.submitted(artist)
+    assert queue.take_next(by=reviewer) == one
+    queue.release(one, by=reviewer)
+    assert queue.take_next(by=reviewer) == two
+    queue.release(two, by=reviewer)
+    assert queue.take_next(by=reviewer) == one, "there is nothing else"
+
+
+def test_letting_go_and_taking_again_is_no_lease_without_an_end(artist, reviewer):
+    submission = makers.submitted(artist)
+    queue.take_next(by=reviewer)
+    for _ in range(queue.RENEWALS):
+        queue.release(submission, by=reviewer)
+        queue.take(submission, by=reviewer)
+    queue.release(submission, by=reviewer)
+    with pytest.raises(refusals.NoMoreRenewals):
+        queue.take(submission, by=reviewer)
+    with pytest.raises(refusals.NothingWaiting):
+        queue.take_next(by=reviewer)
+    assert queue.take_next(by=makers.reviewer()) == submission
+
+
+def test_nor_is_letting_it_lapse(artist, reviewer):
+    submission = makers.submitted(artist)
+    queue.take_next(by=reviewer)
+    Submission.objects.update(renewals=queue.RENEWALS, lease_until=Now())
+    with pytest.raises(refusals.NothingWaiting):
+        queue.take_next(by=reviewer)
+    Submission.objects.update(lease_until=Now() - queue.lease())
+    assert queue.take_next(by=reviewer) == submission
+
+
+def test_each_lane_is_a_line_of_its_own(artist, reviewer, no_undo):
+    first, escalated = makers.submitted(artist), makers.submitted(artist)
+    makers.decided(escalated, "escalate")
+    assert queue.lanes() == {"first": 1, "second": 0, "escalated": 1, "appeal": 0}
+    assert queue.take_next(by=reviewer, lane="escalated") == escalated
+    assert queue.take_next(by=reviewer, lane="first") == first

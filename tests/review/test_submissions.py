@@ -175,7 +175,7 @@ def test_the_database_refuses_a_submission_that_does_not_begin_as_submitted(arti
 def test_the_database_refuses_to_approve_what_was_asked_to_change(artist, no_undo):
     submission = makers.submitted(artist)
     makers.decided(submission, "request_changes")
-    with pytest.raises(IntegrityError, match="can't go from changes_requested to approved"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="from a refusal to an approval leads an appeal"), transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(state="approved")
 
 

@@ -15,6 +15,7 @@ from generation import generations
 from generation.models import Generation
 from review import decisions, founding, publishing, queue, submissions
 from review.models import Clause, Submission
+from review.reasons import Reasons
 
 CAST = (
     # name, address, is_reviewer, is_staff, is artist
@@ -128,7 +129,7 @@ def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, g
     if goal in ("approved", "published"):
         decisions.approve(submission, by=reviewer)
     else:
-        reasons = decisions.Reasons(
+        reasons = Reasons(
             clauses=[Clause.objects.get(number=4, retired_at__isnull=True).pk],
             facts="Where the loop begins again the light jumps with the shape. Please let it end where it begins.",
             from_seconds=0.5,
