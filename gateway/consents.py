@@ -4,13 +4,13 @@ A work's own answer beats the answer for all works, in either direction; without
 answer that has run out is none. There is no cache: a revocation holds for the next question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -115,9 +115,23 @@ def answers(user: User, *works: UUID) -> Answers:
     rows = Consent.objects.filter(user=user)
     if works:
         rows = rows.filter(Q(work__isnull=True) | Q(work__in=works))
+    return Answers({(row.work, row.purpose): row for row in _latest(rows)})
+
+
+def answers_of(users: Iterable[UUID]) -> dict[UUID, Answers]:
+    """All answers of each of these people, by their ids: one query for them all."""
+    latest: dict[UUID, dict[tuple[UUID | None, str], Consent]] = {pk: {} for pk in users}
+    for row in _latest(Consent.objects.filter(user__in=latest)):
+        latest[row.user_id][row.work, row.purpose] = row
+    return {pk: Answers(rows) for pk, rows in latest.items()}
+
+
+def _latest(rows: QuerySet[Consent]) -> list[Consent]:
+    """The last answer of each person to each question, unless it has run out."""
     over = ExpressionWrapper(Q(expires_at__lte=Now()), output_field=BooleanField(null=True))
-    latest = rows.annotate(over=over).order_by("work", "purpose", "-created_at", "-id").distinct("work", "purpose")
-    return Answers({(row.work, row.purpose): row for row in latest if not row.over})
+    question = ("user", "work", "purpose")
+    latest = rows.annotate(over=over).order_by(*question, "-created_at", "-id").distinct(*question)
+    return [row for row in latest if not row.over]
 
 
 def given(user: User, *works: UUID) -> frozenset[str]:

@@ -599,6 +599,18 @@ class TakenDown(Refused):
     status = 410
 
 
+class UnknownFormat(Refused):
+    """There is no format “{form}” here: ask for json or xml."""
+
+    status = 501
+
+
+class NoSuchSize(Refused):
+    """A size is a whole number of pixels, from 1 to 99999."""
+
+    status = 400
+
+
 class LogUnavailable(Refused):
     """The audit log can't be written at the moment, and nothing happens here without it. Try again shortly."""
 

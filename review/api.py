@@ -16,8 +16,9 @@ from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
 from generation.views import own
-from review import consents, decisions, desk, publishing, queue, reasons, submissions, views
+from review import consents, decisions, desk, publishing, queue, reasons, submissions
 from review.models import LICENCES, Clause, Decision, Publication, Submission
+from review.public import answers
 from review.reasons import Reasons
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
@@ -349,12 +350,13 @@ class OnePublication(Resource):
     permission_classes = ()
 
     def get(self, request: Request, publication_id: str) -> Response:
-        found = views.ever_public(read_id("publication", publication_id))
+        found = answers.ever_public(read_id("publication", publication_id))
         allowed = consents.of(found)
         live = found.state == "published"
         shown = show_publication(found) | ({"consents": sorted(allowed)} if live else {})
-        tag = consents.robots(found, allowed)
-        return Response(shown, status=200 if live else 410, headers={"X-Robots-Tag": tag} if tag else {})
+        response = Response(shown, status=200 if live else 410)
+        answers.tell(response, found, allowed)
+        return response
 
 
 class PublicationContent(Resource):
@@ -364,7 +366,7 @@ class PublicationContent(Resource):
 
     def get(self, request: Request, publication_id: str) -> HttpResponseBase:
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
-        return views.respond_public(request._request, read_id("publication", publication_id), kind)
+        return answers.file_of(request._request, read_id("publication", publication_id), kind)
 
 
 class WithdrawPublication(Resource):

@@ -1,8 +1,10 @@
 """What artists allow, for works that may be public: given and taken back here, obeyed by every public door."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.db.transaction import atomic
 
 from gateway import consents, refusals
@@ -32,6 +34,21 @@ def of(publication: Publication) -> frozenset[str]:
     """The purposes that are allowed for a published work: for its clip too, when that came from another one's page."""
     works = _works(publication)
     return consents.given(publication.submission.membership.user, *works)
+
+
+def of_each(publications: Iterable[Publication]) -> dict[UUID, frozenset[str]]:
+    """The purposes that are allowed for each of these published works, by its id: one query for them all."""
+    rows = list(publications)
+    said = consents.answers_of({row.submission.membership.user_id for row in rows})
+    return {row.pk: said[row.submission.membership.user_id].given(*_works(row)) for row in rows}
+
+
+def open_to_training() -> list[Publication]:
+    """The public works whose artists allow to train models on them."""
+    said_so = Consent.objects.filter(user=OuterRef("submission__membership__user"), purpose="train", answer="given")
+    rows = list(Publication.objects.public().filter(Exists(said_so)).listed().order_by("id"))
+    allowed = of_each(rows)
+    return [row for row in rows if "train" in allowed[row.pk]]
 
 
 def robots(publication: Publication, allowed: frozenset[str]) -> str:

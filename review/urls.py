@@ -3,16 +3,23 @@
 from django.urls import path
 
 from review import api, brake_api, consent_api, consenting, desk, operations, views
+from review.public import feeds, machines, oembed, pages
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
 REVIEW = "v1/reviews/<str:submission_id>"
 PUBLICATION = "v1/publications/<str:publication_id>"
 
 urlpatterns = [
-    path("", views.home),
-    path("works/<hex:publication>", views.public_work),
-    path("works/<hex:publication>/video.mp4", views.public_file, {"kind": "video"}),
-    path("works/<hex:publication>/poster.webp", views.public_file, {"kind": "poster"}),
+    path("", pages.home),
+    path("works/<hex:publication>", pages.work),
+    path("works/<hex:publication>/embed", pages.embed),
+    path("works/<hex:publication>/video.mp4", pages.file, {"kind": "video"}),
+    path("works/<hex:publication>/poster.webp", pages.file, {"kind": "poster"}),
+    path("feed.atom", feeds.atom),
+    path("feed.json", feeds.json),
+    path("oembed", oembed.oembed),
+    path("robots.txt", machines.robots),
+    path(".well-known/tdmrep.json", machines.reservation),
     path("dashboard", views.dashboard),
     path("program", operations.show_program),
     path("program/brakes", operations.show_brakes),

@@ -1,4 +1,4 @@
-"""The artist's works and their way to the public, and the public pages. The reviewer's pages are in desk.py."""
+"""The artist's works and their way to the public. The reviewer's pages are in desk.py, the public's in public/."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, allowances, notices, refusals
-from gateway.actors import NOBODY, Actor
-from gateway.consents import PURPOSES
+from gateway.actors import Actor
 from gateway.views import page
-from generation import media
 from generation.models import Generation
 from generation.views import mark, own, with_places
-from review import consents, history, publishing, reasons, submissions
+from review import history, publishing, reasons, submissions
 from review.consenting import lines
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
@@ -143,67 +141,6 @@ def withdraw_publication(request: HttpRequest, actor: Actor, publication: UUID) 
     publishing.withdraw(found, by=actor)
     messages.success(request, "Withdrawn. Its public page is a tombstone from now on.")
     return redirect(f"/mine/{found.submission.generation_id.hex}")
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """What artists have signed."""
-    latest = Publication.objects.feed().listed().order_by("-id")[:24]
-    return render(request, "public/home.html", {"publications": latest})
-
-
-def ever_public(publication: UUID) -> Publication:
-    """A publication, or the tombstone that it left. Raises NotFound, NotShownNow while a brake is on it."""
-    found = Publication.objects.listed().filter(pk=publication).first()
-    if found is None:
-        raise refusals.NotFound
-    if found.state == "published" and not Publication.objects.public().filter(pk=publication).exists():
-        raise refusals.NotShownNow
-    return found
-
-
-@require_safe
-def public_work(request: HttpRequest, publication: UUID) -> HttpResponse:
-    """A published work, or the tombstone that it left."""
-    found = ever_public(publication)
-    allowed = consents.of(found)
-    context = {
-        "allowed": [purpose for name, purpose in PURPOSES.items() if name in allowed],
-        "publication": found,
-        "revision": found.revision,
-        "model_name": found.revision.output.generation.model.name,
-        "smoke": found.submission.membership.cohort.smoke,
-    }
-    if found.state != "published":
-        response = render(request, "public/tombstone.html", context, status=410)
-    else:
-        response = render(request, "public/work.html", context)
-    response["Cache-Control"] = "no-cache"
-    if tag := consents.robots(found, allowed):
-        response["X-Robots-Tag"] = tag
-    return response
-
-
-@require_safe
-def public_file(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
-    """A published work's clip or poster; gone with its withdrawal."""
-    return respond_public(request, publication, kind)
-
-
-def respond_public(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
-    """The file of a published work, with what its artist allows. Raises what open_public does."""
-    opened = open_public(publication, kind)
-    found = ever_public(publication)
-    return media.respond(request, opened, robots=consents.robots(found, consents.of(found)))
-
-
-def open_public(publication: UUID, kind: str) -> media.Opened:
-    """The file of a published work. Raises NotFound, NotShownNow, GoneByItsArtist, TakenDown."""
-    found = ever_public(publication)
-    if found.state != "published":
-        raise refusals.GoneByItsArtist if found.state == "withdrawn" else refusals.TakenDown
-    output = found.revision.output.generation.output(kind)
-    return media.open_for(NOBODY, "public", output, under=Publication.objects.public().filter(pk=publication))
 
 
 def with_status(generations: Any) -> list[Any]:

@@ -121,7 +121,18 @@ OPEN = ("v1/publications", "v1/leaks")  # to everybody: a scanner signs instead
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
     public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply"} or door.startswith(
-        ("works/", "invitations/", "sign-in/", "terms/<", "apply/", "g/")
+        (
+            "works/",
+            "invitations/",
+            "sign-in/",
+            "terms/<",
+            "apply/",
+            "g/",
+            "feed.",
+            "oembed",
+            "robots.txt",
+            ".well-known/",
+        )
     )
     if door.startswith("v1/"):
         open_to_all = door.startswith(OPEN) and not door.endswith("withdraw")

@@ -65,7 +65,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
 LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
-        "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/terms", "/terms/accept",
+        "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/feed.atom", "/feed.json", "/terms", "/terms/accept",
         "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents",
     ],
     "reviewer": ["/review", "/access", "/access/security"],

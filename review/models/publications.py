@@ -35,7 +35,10 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
 
     def listed(self) -> "PublicationQuerySet":
         return self.select_related(
-            "revision__output__generation__model", "submission__membership__user", "submission__generation__model"
+            "revision__output__generation__model",
+            "submission__membership__user",
+            "submission__membership__cohort",
+            "submission__generation__model",
         ).prefetch_related("submission__generation__outputs")
 
 

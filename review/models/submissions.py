@@ -24,6 +24,13 @@ LICENCES = (
     ("CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0"),
     ("CC0-1.0", "CC0 1.0"),
 )
+DEEDS = {
+    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
+    "CC-BY-NC-ND-4.0": "https://creativecommons.org/licenses/by-nc-nd/4.0/",
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+}
 
 
 def _pending() -> "models.QuerySet[Decision]":
@@ -204,6 +211,11 @@ class Revision(Row):
             models.UniqueConstraint(fields=["submission", "number"], name="revisions_are_numbered"),
             models.CheckConstraint(condition=~Q(title="") & ~Q(credit=""), name="a_revision_has_title_and_credit"),
         ]
+
+    @property
+    def deed(self) -> str:
+        """Where its licence can be read; nothing when all rights are reserved."""
+        return DEEDS.get(self.licence, "")
 
 
 class Skip(Row):
