@@ -19,6 +19,7 @@ from gateway.models import (
     Consent,
     Contribution,
     Entry,
+    Export,
     GuestPass,
     Impersonation,
     Invitation,
@@ -91,6 +92,14 @@ class TermsAdmin(ReadOnly):
 @admin.register(Consent)
 class ConsentAdmin(ReadOnly):
     list_display = ("created_at", "user", "purpose", "answer", "work", "text_version", "expires_at")
+    list_select_related = ("user",)
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnly):
+    """That it was made: what was in it is its person's."""
+
+    list_display = ("created_at", "user", "ended_at", "files", "size")
     list_select_related = ("user",)
 
 

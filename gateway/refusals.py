@@ -611,6 +611,24 @@ class NoSuchSize(Refused):
     status = 400
 
 
+class ExportUnderWay(Refused):
+    """An export of yours is on its way. Make another when it has arrived, or {minutes} minutes after it broke off."""
+
+    status = 409
+
+
+class TooManyExports(Refused):
+    """You can make {limit} exports in 24 hours, and have made them. The next one can be made on {again} UTC."""
+
+    status = 429
+
+
+class ExportsFull(Refused):
+    """As many exports are on their way as can be at a time. Yours was not counted; try again in some minutes."""
+
+    status = 503
+
+
 class LogUnavailable(Refused):
     """The audit log can't be written at the moment, and nothing happens here without it. Try again shortly."""
 

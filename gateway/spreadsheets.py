@@ -2,18 +2,27 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The whole file; a cell that a spreadsheet would take for a formula begins with an apostrophe (OWASP's advice)."""
+    return "".join(lines(header, rows))
+
+
+def lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The same, a line at a time."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([[cell(value) for value in row] for row in rows])
-    return out.getvalue()
+    for row in rows:
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+        writer.writerow([cell(value) for value in row])
+    yield out.getvalue()
 
 
 def cell(value: object) -> str:

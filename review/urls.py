@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review import api, brake_api, consent_api, consenting, desk, operations, views
+from review import api, brake_api, consent_api, consenting, desk, export_api, leaving, operations, views
 from review.public import feeds, machines, oembed, pages
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
@@ -39,6 +39,8 @@ urlpatterns = [
     path("v1/consents", consent_api.Consents.as_view()),
     path("v1/consents/revoke", consent_api.Revoke.as_view()),
     path("v1/consents/<str:consent_id>", consent_api.OneConsent.as_view()),
+    path("export", leaving.export),
+    path("v1/export", export_api.Exports.as_view()),
     path("submissions/<hex:submission>/withdraw", views.withdraw_submission),
     path("submissions/<hex:submission>/sign-off", views.sign_off),
     path("publications/<hex:publication>/withdraw", views.withdraw_publication),

@@ -2,7 +2,8 @@
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method === "dialog") return;
+  // A download leaves the page as it is: it can be asked for again.
+  if (event.defaultPrevented || form.method === "dialog" || "again" in form.dataset) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;

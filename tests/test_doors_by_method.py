@@ -66,6 +66,8 @@ POSTS = {
         for act, told in {"suspend": 422, "resume": 409, "move": 422, "credits": 422, "end": 422, "place": 422}.items()
     },
     "program/cohorts/<hex:cohort>/seats": (DETOUR, 403, 403, 403, 403, 302),
+    "export": (DETOUR, 200, 200, 200, 200, 200),
+    "v1/export": (401, 200, 200, 403, 403, 403),
     "leave": (DETOUR, 422, 422, 422, 422, 422),
     "apply": (403,) * 6,  # closed, until an admin opens it
     "apply/<str:secret>/withdraw": (404,) * 6,

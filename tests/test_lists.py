@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from gateway import (
@@ -17,6 +18,7 @@ from gateway import (
     tokens,
 )
 from gateway.actors import Actor
+from gateway.models import Export
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue
@@ -49,6 +51,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         terms.accept(made, artist.user, by=artist)
         impersonations.begin(artist.user, by=admin, reason="x")
         consents.grant("train", by=artist, work=new_id())
+        Export.objects.create(user=artist.user, ended_at=Now())
         for _ in range(3):
             done = contributions.report(by=artist, kind="feedback", title="x", body="x")
         contributions.decline(done, by=admin, reason="x")
@@ -66,7 +69,7 @@ LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
         "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/feed.atom", "/feed.json", "/terms", "/terms/accept",
-        "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents",
+        "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/export",
     ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
@@ -88,7 +91,7 @@ LISTS = {
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/sighting", "gateway/canary", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
-                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent",
+                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent", "gateway/export",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
@@ -108,6 +111,7 @@ API = {
         "/v1/guest_passes",
         "/v1/contributions",
         "/v1/consents",
+        "/v1/export",
     ],
     "reviewer": ["/v1/reviews"],
 }

@@ -5,6 +5,7 @@ from .audit import Detail, Entry
 from .brakes import Brake
 from .consents import Consent
 from .contributions import Contribution
+from .exports import Export
 from .guest_passes import GuestPass
 from .impersonations import Impersonation
 from .members import AccessRequest, Cohort, Invitation, Membership, MembershipChange, SignInLink, User
@@ -24,6 +25,7 @@ __all__ = [
     "Contribution",
     "Detail",
     "Entry",
+    "Export",
     "GuestPass",
     "Impersonation",
     "Invitation",
