@@ -559,6 +559,24 @@ class UnknownClause(Refused):
     status = 400
 
 
+class UnknownCategory(Refused):
+    """Choose one of the categories and keywords of the DSA Transparency Database: this is none of them."""
+
+    status = 400
+
+
+class ClauseChanged(Refused):
+    """Clause {number} was changed or retired meanwhile. Look at it as it is now; what you wrote is kept here."""
+
+    status = 409
+
+
+class NothingChanged(Refused):
+    """This is, word for word, what is in force already: nothing was published, and nobody was told."""
+
+    status = 409
+
+
 class TooLateToUndo(Refused):
     """The decision has taken effect: it can't be undone any more."""
 

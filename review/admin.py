@@ -1,26 +1,16 @@
-"""Records of the review. Decisions and states are made by rules; the policy's clauses are written here."""
-
-from typing import Any
+"""Records of the review: decisions, states and clauses are made by rules."""
 
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from gateway.admin import ReadOnly
 from review.models import Clause, Decision, Publication, Submission
 
 
 @admin.register(Clause)
-class ClauseAdmin(ModelAdmin):
-    """A new wording is a new version: what a decision names is never rewritten."""
+class ClauseAdmin(ReadOnly):
+    """Every wording that was ever in force; new ones are written at /program/policy."""
 
-    list_display = ("number", "version", "title", "retired_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("number", "version", "title", "body", "example") if obj else ()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    list_display = ("number", "version", "title", "created_at", "retired_at")
 
 
 @admin.register(Submission)

@@ -12,26 +12,36 @@ CLAUSES = (
         "A real person, without their word",
         "The clip shows a real, living person whom a viewer would recognise, and that person has not agreed.",
         "A politician's face on somebody else's body. Not meant: a crowd, a figure nobody could name.",
+        "STATEMENT_CATEGORY_CYBER_VIOLENCE",
+        "KEYWORD_NON_CONSENSUAL_MATERIAL_DEEPFAKE",
     ),
     (
         "Violence shown to hurt",
         "The clip dwells on cruelty for its own sake, or threatens somebody.",
         "A torture in close-up without anything around it. Not meant: war, grief or anger as a subject.",
+        "STATEMENT_CATEGORY_VIOLENCE",
+        "",
     ),
     (
         "Children, sexualised",
         "The clip sexualises anybody who is, or looks like, a child. There is no exception.",
         "Any such picture, drawn ones too.",
+        "STATEMENT_CATEGORY_PROTECTION_OF_MINORS",
+        "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL_DEEPFAKE",
     ),
     (
         "Flashing light",
         "More than three general flashes, or red flashes, within any second (WCAG 2.3.1): it can cause a seizure.",
         "A strobe over the whole frame. Not meant: a single flash, a slow pulse.",
+        "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+        "KEYWORD_OTHER",
     ),
     (
         "Somebody else's work, as one's own",
         "The clip copies a particular work or a living artist's signature closely enough to be taken for it.",
         "A known logo, a film's still set in motion. Not meant: a style, an homage, a parody.",
+        "STATEMENT_CATEGORY_INTELLECTUAL_PROPERTY_INFRINGEMENTS",
+        "KEYWORD_COPYRIGHT_INFRINGEMENT",
     ),
 )
 
@@ -66,8 +76,10 @@ def lay() -> None:
     """Add what is missing; what is there stays as it is."""
     catalogue.load()
     if not Clause.objects.exists():
-        for number, (title, body, example) in enumerate(CLAUSES, start=1):
-            Clause.objects.create(number=number, title=title, body=body, example=example)
+        for number, (title, body, example, category, specification) in enumerate(CLAUSES, start=1):
+            Clause.objects.create(
+                number=number, title=title, body=body, example=example, category=category, specification=specification
+            )
     if not Terms.objects.exists():
         terms.publish(by=SYSTEM, after=0, body=TERMS, rates=RATES)
     if not Cohort.objects.filter(smoke=False).exists():

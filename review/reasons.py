@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from gateway import refusals
+from review import policy
 from review.models import Clause, Decision
 
 FOREVER = 86_400  # seconds; a clip is shorter
@@ -65,16 +66,8 @@ class Reasons:
 
 
 NONE = Reasons()
-
-
-def in_force() -> list[Clause]:
-    """The policy."""
-    return list(Clause.objects.filter(retired_at__isnull=True))
-
-
-def clauses_of(decision: Decision) -> list[Clause]:
-    """The clauses that a decision names, in the wording that was in force."""
-    return list(Clause.objects.filter(pk__in=decision.clauses)) if decision.clauses else []
+in_force = policy.in_force
+clauses_of = policy.of
 
 
 def place(decision: Decision) -> str:

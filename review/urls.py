@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from review import api, brake_api, consent_api, consenting, desk, export_api, leaving, operations, views
+from review import (
+    api,
+    brake_api,
+    consent_api,
+    consenting,
+    desk,
+    export_api,
+    governing,
+    leaving,
+    operations,
+    policy_api,
+    views,
+)
 from review.public import feeds, machines, oembed, pages
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
@@ -21,7 +33,20 @@ urlpatterns = [
     path("robots.txt", machines.robots),
     path(".well-known/tdmrep.json", machines.reservation),
     path("dashboard", views.dashboard),
+    path("policy", governing.show_policy),
+    path("policy.json", governing.policy_json),
+    path("policy/<int:number>", governing.show_clause),
     path("program", operations.show_program),
+    path("program/policy", governing.office),
+    *(
+        pattern
+        for at in ("new", "<int:number>")
+        for pattern in (
+            path(f"program/policy/{at}", governing.draft),
+            path(f"program/policy/{at}/publish", governing.publish),
+        )
+    ),
+    path("program/policy/<int:number>/retire", governing.retire),
     path("program/brakes", operations.show_brakes),
     path("program/brakes/<hex:brake>/release", operations.release_brake),
     path("notices/read", views.read_notices),
@@ -72,6 +97,7 @@ urlpatterns = [
     path("v1/brakes", brake_api.Brakes.as_view()),
     path("v1/brakes/preview", brake_api.BrakePreview.as_view()),
     path("v1/brakes/<str:brake_id>/release", brake_api.ReleaseBrake.as_view()),
+    path("v1/policy", policy_api.Policy.as_view()),
     path("v1/publications", api.Publications.as_view()),
     path(PUBLICATION, api.OnePublication.as_view()),
     path(f"{PUBLICATION}/content", api.PublicationContent.as_view()),

@@ -24,8 +24,9 @@ from generation.engines import Clip
 from generation.media import encode
 from generation.models import Generation, ModelProfile, Output
 from review import decisions, founding, publishing, queue, submissions
+from review import policy as clauses
 from review.models import Clause, Decision, Publication, Submission
-from review.reasons import Reasons, in_force
+from review.reasons import Reasons
 
 number = count(1)
 PASSWORD = "a long enough password"
@@ -128,7 +129,15 @@ def policy() -> list[Clause]:
     founding.lay()
     if new:
         accepting(*User.objects.filter(memberships__isnull=False))
-    return in_force()
+    return clauses.in_force()
+
+
+def amended(number: int, *, by: Actor, **words: str) -> Clause:
+    """A clause in a new wording."""
+    clause = Clause.objects.get(number=number, retired_at__isnull=True)
+    now = {name: getattr(clause, name) for name in ("title", "body", "example", "category", "specification")}
+    told = {**now, "body": f"{clause.body} More.", "why": "It was unclear.", **words}
+    return clauses.amend(clause, by=by, **told)
 
 
 def queued(by: Actor, prompt: str = "a red circle over a blue field", **asked: Any) -> Generation:

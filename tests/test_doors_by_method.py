@@ -39,6 +39,11 @@ POSTS = {
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/<str:brake_id>/release": (401, 403, 403, 403, 403, 403),
     "terms/accept": (DETOUR, 422, 422, 422, 422, 422),
+    "program/policy/new": (DETOUR, 403, 403, 403, 403, 422),
+    "program/policy/new/publish": (DETOUR, 403, 403, 403, 403, 422),
+    "program/policy/<int:number>": (DETOUR, 403, 403, 403, 403, 404),
+    "program/policy/<int:number>/publish": (DETOUR, 403, 403, 403, 403, 404),
+    "program/policy/<int:number>/retire": (DETOUR, 403, 403, 403, 403, 404),
     "program/terms": (DETOUR, 403, 403, 403, 403, 422),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 422),
     "access/consents/<slug:purpose>/give": (DETOUR, 302, 302, 302, 302, 302),
@@ -117,12 +122,12 @@ POSTS = {
 DELETES = {"v1/tokens/<str:token_id>": (401, 404, *NOT_MINE)}
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
-OPEN = ("v1/publications", "v1/leaks")  # to everybody: a scanner signs instead
+OPEN = ("v1/publications", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
 
 
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
-    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply"} or door.startswith(
+    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply", "policy"} or door.startswith(
         (
             "works/",
             "invitations/",
@@ -134,6 +139,8 @@ def outside(door: str, person: str) -> int | None:
             "oembed",
             "robots.txt",
             ".well-known/",
+            "policy.json",
+            "policy/<",
         )
     )
     if door.startswith("v1/"):

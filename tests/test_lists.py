@@ -61,6 +61,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         makers.artist()
         members.suspend(artist.membership, by=admin, reason="A question.")
         members.resume(artist.membership, by=admin)
+        makers.amended(4, by=admin)
         makers.asked()
         access_requests.decline(makers.asked(), by=admin, reason="The seats are taken.")
 
@@ -70,6 +71,7 @@ LISTS = {
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
         "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/feed.atom", "/feed.json", "/terms", "/terms/accept",
         "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/export",
+        "/policy", "/policy/4",
     ],
     "reviewer": ["/review", "/access", "/access/security"],
     "admin": [
@@ -80,6 +82,7 @@ LISTS = {
         "/program/brakes",
         "/program/allowances",
         "/program/terms",
+        "/program/policy",
         "/program/requests",
         "/program/requests?show=answered",
         "/program/members",
@@ -112,6 +115,7 @@ API = {
         "/v1/contributions",
         "/v1/consents",
         "/v1/export",
+        "/v1/policy",
     ],
     "reviewer": ["/v1/reviews"],
 }

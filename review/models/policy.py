@@ -7,19 +7,29 @@ from django.db.models import F, Q
 
 from gateway.models import Cohort, User
 from gateway.models.base import Row
+from review.dsa import OTHER_VIOLATION
 
 
 class Clause(Row):
-    """One rule of the policy, in plain language, with an example. A new wording is a new version, a new row."""
+    """One rule of the policy, in plain language, with examples. A new wording is a new version, a new row.
+
+    Examples stand one a line; what begins with `Not meant:` shows what the clause does not reach. `category` and
+    `specification` are what a statement of reasons calls it (see review.dsa).
+    """
 
     NOUN = "clause"
+    NOT_MEANT = "Not meant:"
 
     number = models.PositiveSmallIntegerField()
     version = models.PositiveSmallIntegerField(default=1)
     title = models.CharField(max_length=120)
     body = models.TextField()
-    example = models.TextField()
+    example = models.TextField("examples, one a line")
+    category = models.CharField(max_length=80, default=OTHER_VIOLATION)
+    specification = models.CharField(max_length=80, blank=True)
+    why = models.TextField("why it reads so from here on", blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    retired_because = models.TextField(blank=True)
 
     class Meta:
         ordering = ["number", "-version"]
@@ -28,10 +38,27 @@ class Clause(Row):
             models.UniqueConstraint(
                 fields=["number"], condition=Q(retired_at__isnull=True), name="one_wording_in_force"
             ),
+            models.CheckConstraint(
+                condition=Q(title__regex=r"\S") & Q(body__regex=r"\S") & Q(example__regex=r"\S"),
+                name="a_clause_is_said_in_full",
+            ),
+            models.CheckConstraint(
+                condition=Q(retired_because="") | Q(retired_at__isnull=False), name="only_what_is_retired_says_why"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.number} · {self.title}"
+
+    @property
+    def meant(self) -> list[str]:
+        """The examples of what it reaches."""
+        return [before for line in self.example.splitlines() if (before := line.partition(self.NOT_MEANT)[0].strip())]
+
+    @property
+    def not_meant(self) -> list[str]:
+        """The examples of what it does not reach."""
+        return [after for line in self.example.splitlines() if (after := line.partition(self.NOT_MEANT)[2].strip())]
 
 
 class ReviewPolicy(Row):

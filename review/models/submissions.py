@@ -237,6 +237,10 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Those whose undo window has ended without an undo."""
         return self.filter(undone_at__isnull=True, effective_at__lte=Now())
 
+    def against(self) -> "DecisionQuerySet":
+        """Those in effect that speak against a work: refusals, requests for changes, take-downs."""
+        return self.effective().filter(Q(decides=True) | Q(role="take_down"), verdict__in=Decision.REFUSALS)
+
 
 class Decision(Row):
     """A verdict about one revision. It takes effect when its undo window ends.

@@ -1,0 +1,142 @@
+"""The words of the European Commission's DSA Transparency Database, as far as a statement of reasons needs them.
+
+Read in June 2026 from its public source, github.com/digital-services-act/transparency-database at 69e80a0:
+what a payload may hold in app/Http/Requests/StatementStoreRequest.php, the values in app/Models/Statement.php,
+which keyword belongs to which category in resources/markdown/documentation.md, the countries in
+app/Services/EuropeanCountriesService.php. Also at transparency.dsa.ec.europa.eu/page/api-documentation.
+"""
+
+# How many characters a text may have. The database counts code points, and so do PostgreSQL, Python and JSON Schema.
+FACTS = 5000
+EXPLANATION = 2000
+GROUND = 500
+OTHER = 500
+URL = 500
+PUID = 500
+
+OTHER_VIOLATION = "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"
+OTHER_KEYWORD = "KEYWORD_OTHER"
+
+#: Every category, with the keywords that may specify it.
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "STATEMENT_CATEGORY_ANIMAL_WELFARE": ("KEYWORD_ANIMAL_HARM", "KEYWORD_UNLAWFUL_SALE_ANIMALS"),
+    "STATEMENT_CATEGORY_CONSUMER_INFORMATION": (
+        "KEYWORD_HIDDEN_ADVERTISEMENT",
+        "KEYWORD_INSUFFICIENT_INFORMATION_ON_TRADERS",
+        "KEYWORD_MISLEADING_INFO_GOODS_SERVICES",
+        "KEYWORD_MISLEADING_INFO_CONSUMER_RIGHTS",
+        "KEYWORD_NONCOMPLIANCE_PRICING",
+    ),
+    "STATEMENT_CATEGORY_CYBER_VIOLENCE": (
+        "KEYWORD_CYBER_BULLYING_INTIMIDATION",
+        "KEYWORD_CYBER_HARASSMENT",
+        "KEYWORD_CYBER_INCITEMENT",
+        "KEYWORD_CYBER_STALKING",
+        "KEYWORD_STALKING",
+        "KEYWORD_NON_CONSENSUAL_IMAGE_SHARING",
+        "KEYWORD_NON_CONSENSUAL_MATERIAL_DEEPFAKE",
+    ),
+    "STATEMENT_CATEGORY_CYBER_VIOLENCE_AGAINST_WOMEN": (
+        "KEYWORD_BULLYING_AGAINST_GIRLS",
+        "KEYWORD_CYBER_HARASSMENT_AGAINST_WOMEN",
+        "KEYWORD_CYBER_STALKING_AGAINST_WOMEN",
+        "KEYWORD_FEMALE_GENDERED_DISINFORMATION",
+        "KEYWORD_INCITEMENT_AGAINST_WOMEN",
+        "KEYWORD_NON_CONSENSUAL_IMAGE_SHARING_AGAINST_WOMEN",
+        "KEYWORD_NON_CONSENSUAL_MATERIAL_DEEPFAKE_AGAINST_WOMEN",
+    ),
+    "STATEMENT_CATEGORY_DATA_PROTECTION_AND_PRIVACY_VIOLATIONS": (
+        "KEYWORD_BIOMETRIC_DATA_BREACH",
+        "KEYWORD_DATA_FALSIFICATION",
+        "KEYWORD_MISSING_PROCESSING_GROUND",
+        "KEYWORD_RIGHT_TO_BE_FORGOTTEN",
+    ),
+    "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH": (
+        "KEYWORD_DEFAMATION",
+        "KEYWORD_DISCRIMINATION",
+        "KEYWORD_HATE_SPEECH",
+    ),
+    "STATEMENT_CATEGORY_INTELLECTUAL_PROPERTY_INFRINGEMENTS": (
+        "KEYWORD_COPYRIGHT_INFRINGEMENT",
+        "KEYWORD_DESIGN_INFRINGEMENT",
+        "KEYWORD_GEOGRAPHIC_INDICATIONS_INFRINGEMENT",
+        "KEYWORD_PATENT_INFRINGEMENT",
+        "KEYWORD_TRADE_SECRET_INFRINGEMENT",
+        "KEYWORD_TRADEMARK_INFRINGEMENT",
+    ),
+    "STATEMENT_CATEGORY_NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS": (
+        "KEYWORD_MISINFORMATION_DISINFORMATION",
+        "KEYWORD_VIOLATION_EU_LAW",
+        "KEYWORD_VIOLATION_NATIONAL_LAW",
+    ),
+    "STATEMENT_CATEGORY_NOT_SPECIFIED_NOTICE": (),
+    OTHER_VIOLATION: (
+        "KEYWORD_ADULT_SEXUAL_MATERIAL",
+        "KEYWORD_AGE_SPECIFIC_RESTRICTIONS",
+        "KEYWORD_GEOGRAPHICAL_REQUIREMENTS",
+        "KEYWORD_GOODS_SERVICES_NOT_PERMITTED",
+        "KEYWORD_LANGUAGE_REQUIREMENTS",
+        "KEYWORD_NUDITY",
+    ),
+    "STATEMENT_CATEGORY_PROTECTION_OF_MINORS": (
+        "KEYWORD_AGE_SPECIFIC_RESTRICTIONS_MINORS",
+        "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL",
+        "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL_DEEPFAKE",
+        "KEYWORD_GROOMING_SEXUAL_ENTICEMENT_MINORS",
+        "KEYWORD_UNSAFE_CHALLENGES",
+    ),
+    "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY": (
+        "KEYWORD_ILLEGAL_ORGANIZATIONS",
+        "KEYWORD_RISK_ENVIRONMENTAL_DAMAGE",
+        "KEYWORD_RISK_PUBLIC_HEALTH",
+        "KEYWORD_TERRORIST_CONTENT",
+    ),
+    "STATEMENT_CATEGORY_SCAMS_AND_FRAUD": (
+        "KEYWORD_IMPERSONATION_ACCOUNT_HIJACKING",
+        "KEYWORD_INAUTHENTIC_ACCOUNTS",
+        "KEYWORD_INAUTHENTIC_LISTINGS",
+        "KEYWORD_INAUTHENTIC_USER_REVIEWS",
+        "KEYWORD_PHISHING",
+        "KEYWORD_PYRAMID_SCHEMES",
+    ),
+    "STATEMENT_CATEGORY_SELF_HARM": (
+        "KEYWORD_CONTENT_PROMOTING_EATING_DISORDERS",
+        "KEYWORD_SELF_MUTILATION",
+        "KEYWORD_SUICIDE",
+    ),
+    "STATEMENT_CATEGORY_UNSAFE_AND_PROHIBITED_PRODUCTS": (
+        "KEYWORD_PROHIBITED_PRODUCTS",
+        "KEYWORD_UNSAFE_PRODUCTS",
+    ),
+    "STATEMENT_CATEGORY_VIOLENCE": (
+        "KEYWORD_COORDINATED_HARM",
+        "KEYWORD_HUMAN_EXPLOITATION",
+        "KEYWORD_HUMAN_TRAFFICKING",
+        "KEYWORD_INCITEMENT_VIOLENCE_HATRED",
+        "KEYWORD_TRAFFICKING_WOMEN_GIRLS",
+    ),
+}
+CATEGORIES = tuple(KEYWORDS)
+SPECIFICATIONS = (*(keyword for keywords in KEYWORDS.values() for keyword in keywords), OTHER_KEYWORD)
+
+SOURCES = ("SOURCE_ARTICLE_16", "SOURCE_TRUSTED_FLAGGER", "SOURCE_TYPE_OTHER_NOTIFICATION", "SOURCE_VOLUNTARY")
+
+#: The countries of the European Economic Area: what holds everywhere holds in each of them.
+EVERYWHERE = (
+    *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI"),
+    *("LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+)
+
+_SAID = {
+    OTHER_VIOLATION: "Another rule of the program's own",
+    "STATEMENT_CATEGORY_NOT_SPECIFIED_NOTICE": "Not specified by who reported it",
+    OTHER_KEYWORD: "Something else: the clause's title says what",
+}
+
+
+def said(value: str) -> str:
+    """A category or a keyword as people read it."""
+    for prefix in ("STATEMENT_CATEGORY_", "KEYWORD_"):
+        if value.startswith(prefix):
+            return _SAID.get(value, value.removeprefix(prefix).replace("_", " ").capitalize())
+    return value

@@ -1,0 +1,80 @@
+"""What admins type about the policy: a clause, why it goes, how a cohort's works are reviewed, which statements."""
+
+from typing import Any
+
+from django import forms
+
+from review import dsa, policy
+from review.models import Clause
+
+CATEGORIES = [(category, dsa.said(category)) for category in dsa.CATEGORIES]
+SPECIFICATIONS = [
+    ("", "Nothing more"),
+    *(
+        (dsa.said(category), [(keyword, dsa.said(keyword)) for keyword in keywords])
+        for category, keywords in dsa.KEYWORDS.items()
+        if keywords
+    ),
+    (dsa.OTHER_KEYWORD, dsa.said(dsa.OTHER_KEYWORD)),
+]
+
+
+class ClauseForm(forms.Form):
+    """A wording to be. `after` is the version that its author had before them, 0 for a new clause."""
+
+    after = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=32_767)
+    title = forms.CharField(max_length=120)
+    body = forms.CharField(
+        label="The rule",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=1500,
+        help_text="In plain words: what is not published here.",
+    )
+    meant = forms.CharField(
+        label="Meant, for example",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=1500,
+        help_text="One example a line.",
+    )
+    not_meant = forms.CharField(
+        label="Not meant, for example",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=1500,
+        required=False,
+        help_text="What somebody might take for it. One a line.",
+    )
+    category = forms.ChoiceField(
+        choices=CATEGORIES,
+        initial=dsa.OTHER_VIOLATION,
+        help_text="What a statement of reasons calls it, in the words of the EU's transparency database.",
+    )
+    specification = forms.ChoiceField(label="More exactly", choices=SPECIFICATIONS, required=False)
+    why = forms.CharField(
+        label="Why?",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=1000,
+        help_text="Members and reviewers read this, in the application, by mail and in the clause's history.",
+    )
+
+    def __init__(self, data: Any = None, *, base: Clause | None, **kwargs: Any) -> None:
+        initial: dict[str, Any] = {"after": 0}
+        if base is not None:
+            initial = {"after": base.version, "meant": "\n".join(base.meant), "not_meant": "\n".join(base.not_meant)}
+            initial |= {name: getattr(base, name) for name in ("title", "body", "category", "specification")}
+        super().__init__(data, initial=initial, **kwargs)
+
+    def wording(self) -> dict[str, str]:
+        """Of a valid form: what the rules take."""
+        cleaned = {**self.cleaned_data}
+        cleaned.pop("after")
+        cleaned["example"] = policy.examples(cleaned.pop("meant"), cleaned.pop("not_meant"))
+        return cleaned
+
+
+class RetireForm(forms.Form):
+    reason = forms.CharField(
+        label="Why?",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=1000,
+        help_text="Members and reviewers read this.",
+    )
