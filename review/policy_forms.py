@@ -1,8 +1,11 @@
 """What admins type about the policy: a clause, why it goes, how a cohort's works are reviewed, which statements."""
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
+from django.utils import timezone
 
 from review import dsa, policy
 from review.models import Clause
@@ -78,3 +81,27 @@ class RetireForm(forms.Form):
         max_length=1000,
         help_text="Members and reviewers read this.",
     )
+
+
+class PeriodForm(forms.Form):
+    """Whole days, UTC, the last one included."""
+
+    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    last = forms.DateField(label="To", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    @classmethod
+    def of(cls, asked: QueryDict) -> "PeriodForm":
+        """As asked; who asks for none in particular gets this month so far."""
+        today = timezone.now().date()
+        return cls(asked if {"first", "last"} & asked.keys() else {"first": today.replace(day=1), "last": today})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "first" in cleaned and "last" in cleaned and cleaned["first"] > cleaned["last"]:
+            self.add_error("last", "A period ends on the day on which it begins, or later.")
+        return cleaned
+
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Of a valid form: its first moment, and the first one after it."""
+        first, last = self.cleaned_data["first"], self.cleaned_data["last"]
+        return datetime.combine(first, time(), UTC), datetime.combine(last, time(), UTC) + timedelta(days=1)

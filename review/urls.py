@@ -13,6 +13,7 @@ from review import (
     leaving,
     operations,
     policy_api,
+    stating,
     views,
 )
 from review.public import feeds, machines, oembed, pages
@@ -33,6 +34,10 @@ urlpatterns = [
     path("robots.txt", machines.robots),
     path(".well-known/tdmrep.json", machines.reservation),
     path("dashboard", views.dashboard),
+    path("schemas/statement.json", stating.schema),
+    path("submissions/<hex:submission>/statement.json", stating.own),
+    path("program/statements", stating.office),
+    *(path(f"program/statements/export.{form}", stating.export, {"form": form}) for form in ("jsonl", "csv")),
     path("policy", governing.show_policy),
     path("policy.json", governing.policy_json),
     path("policy/<int:number>", governing.show_clause),
@@ -98,6 +103,7 @@ urlpatterns = [
     path("v1/brakes/preview", brake_api.BrakePreview.as_view()),
     path("v1/brakes/<str:brake_id>/release", brake_api.ReleaseBrake.as_view()),
     path("v1/policy", policy_api.Policy.as_view()),
+    path(f"{SUBMISSION}/statement", policy_api.Statement.as_view()),
     path("v1/publications", api.Publications.as_view()),
     path(PUBLICATION, api.OnePublication.as_view()),
     path(f"{PUBLICATION}/content", api.PublicationContent.as_view()),

@@ -141,6 +141,7 @@ def outside(door: str, person: str) -> int | None:
             ".well-known/",
             "policy.json",
             "policy/<",
+            "schemas/",
         )
     )
     if door.startswith("v1/"):
