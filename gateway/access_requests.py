@@ -3,23 +3,18 @@
 What comes of asking is told to the address that was given and to nobody else: the form does not say who is here.
 """
 
-import logging
 from datetime import timedelta
 from typing import Any
 
-import redis
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
-from gateway import addresses, audit, keys, members, notices, refusals, states
+from gateway import audit, keys, limits, members, notices, refusals, states
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Cohort, Invitation, Membership, Notice, Program, User
 
-log = logging.getLogger(__name__)
 AN_HOUR = 5  # requests from one place
 WAITING = 500  # requests in all that wait for an answer
 
@@ -46,7 +41,8 @@ def ask(*, by: Actor, sender: str, email: str, name: str, links: list[str], word
     """
     if not program().takes_requests:
         raise refusals.RequestsClosed
-    _count(sender)
+    if limits.too_often("ask", sender, an_hour=AN_HOUR):  # WAITING bounds what is kept, also while nobody is counted
+        raise refusals.AskedTooOften
     email = email.lower()
     with atomic():
         # The program's row is held: no two requests of one address at once, and none after the door has closed.
@@ -150,21 +146,6 @@ def remind() -> int:
 def _locked() -> Program:
     Program.objects.get_or_create(only=True)
     return Program.objects.select_for_update().get(only=True)
-
-
-def _count(sender: str) -> None:
-    """Raises AskedTooOften. While Valkey is away nobody is counted; WAITING bounds what is kept all the same."""
-    key = "ask:" + salted_hmac("gateway.access_requests", addresses.household(sender) or "nowhere").hexdigest()
-    try:
-        cache.add(key, 0, timeout=3600)
-        number = cache.incr(key)
-    except ValueError:  # it ran out at this moment
-        number = 1
-    except (redis.RedisError, OSError) as error:
-        log.warning("requests for access pass uncounted: %s", error)
-        return
-    if number > AN_HOUR:
-        raise refusals.AskedTooOften
 
 
 def _known(email: str) -> tuple[str, str, str] | None:

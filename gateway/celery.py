@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
     "put_away": {"task": "review.put_away", "schedule": 5},
     "announce": {"task": "review.announce", "schedule": 2},
     "strike": {"task": "review.strike", "schedule": 10},
+    "reports": {"task": "review.reports", "schedule": 60},
 }
 app.conf.imports = ["gateway.processes"]
 app.autodiscover_tasks()

@@ -617,6 +617,30 @@ class TakenDown(Refused):
     status = 410
 
 
+class GoodFaithMissing(Refused):
+    """Say that what you write is accurate and complete, as far as you know: no report counts without that."""
+
+    status = 400
+
+
+class ReportedTooOften(Refused):
+    """Too many reports came from where you are in a short time. Nothing was kept; try again later."""
+
+    status = 429
+
+
+class ReportedAlready(Refused):
+    """From where you are {most} reports about this work wait for an answer already. One is enough."""
+
+    status = 409
+
+
+class TooLateToDispute(Refused):
+    """That another looks at a report again is asked for within six months of the answer, and once."""
+
+    status = 409
+
+
 class UnknownFormat(Refused):
     """There is no format “{form}” here: ask for json or xml."""
 

@@ -99,6 +99,7 @@ ATTEMPTS = env_int("ATTEMPTS", 3)  # how often a generation is begun before it h
 INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
 EXPORTS_A_DAY = env_int("EXPORTS_A_DAY", 5)  # of one person, in 24 hours
 DEPARTURE_DAYS = env_int("DEPARTURE_DAYS", 7)  # between asking to be erased and that; 0: at once
+REPORT_HOURS = env_int("REPORT_HOURS", 72)  # until an answer to a report about a public work is due
 
 SIGHTINGS = env_flag("SIGHTINGS") if env("SIGHTINGS") else True  # whether the use of credentials is watched
 AUTOMATIC_FREEZES = env_int("AUTOMATIC_FREEZES", 3)  # artists an hour; beyond that an admin decides

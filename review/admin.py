@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from gateway.admin import ReadOnly
-from review.models import Clause, Decision, Publication, Submission
+from review.models import Clause, Decision, Publication, Report, Submission
 
 
 @admin.register(Clause)
@@ -30,3 +30,10 @@ class DecisionAdmin(ReadOnly):
 @admin.register(Publication)
 class PublicationAdmin(ReadOnly):
     list_display = ("id", "state", "created_at", "ended_at")
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnly):
+    list_display = ("created_at", "state", "publication", "due_at", "answered_by", "heard_by")
+    list_select_related = ("publication", "answered_by", "heard_by")
+    list_filter = ("state",)

@@ -317,8 +317,7 @@ def show_publication(row: Publication) -> dict[str, Any]:
         "id": show_id("publication", row.pk),
         "object": "publication",
         "status": row.state,
-        "title": row.revision.title,
-        "credit": row.revision.credit,
+        **({} if row.state == "taken_down" else {"title": row.revision.title, "credit": row.revision.credit}),
         "published_at": row.created_at,
         "ended_at": row.ended_at,
         "url": f"/works/{row.pk.hex}",
@@ -354,6 +353,8 @@ class OnePublication(Resource):
         allowed = consents.of(found)
         live = found.state == "published"
         shown = show_publication(found) | ({"consents": sorted(allowed)} if live else {})
+        if found.state == "taken_down":
+            shown["clauses"] = [clause.number for clause in publishing.taken_down_under(found)]
         response = Response(shown, status=200 if live else 410)
         answers.tell(response, found, allowed)
         return response

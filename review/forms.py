@@ -93,3 +93,67 @@ class BrakeForm(forms.Form):
         required=False,
         help_text="Otherwise people can still see, download and withdraw; only making new things stops.",
     )
+
+
+class TakeDownForm(DecisionForm):
+    """Why a published work comes down: it owes what a refusal does."""
+
+    field_order = ("clauses", "facts", "from_seconds", "to_seconds", "whole", "note")
+
+
+class ReportForm(forms.Form):
+    """Why a published work should not be public, in the words of somebody from outside."""
+
+    clause = forms.ModelChoiceField(
+        Clause.objects.none(),
+        label="Does it break a rule of ours?",
+        empty_label="None of these: the law, or something else",
+        required=False,
+    )
+    words = forms.CharField(
+        label="What is wrong with it?",
+        max_length=5000,
+        help_text="Say what you see and where in the clip, and which right or law it concerns, if it is one.",
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+    name = forms.CharField(
+        label="Your name · optional",
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    email = forms.EmailField(
+        label="Your e-mail address · optional",
+        required=False,
+        help_text="The receipt and the answer go there. Without one no letter can reach you: keep the address of the "
+        "page that comes next, where the answer will stand.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    good_faith = forms.BooleanField(
+        label="As far as I know, what I write here is accurate and complete",
+        error_messages={"required": "No report counts without that."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["clause"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Clause.objects.filter(retired_at__isnull=True)
+
+
+class DisputeForm(forms.Form):
+    words = forms.CharField(
+        label="What did the answer overlook?",
+        max_length=5000,
+        help_text="Somebody who has not decided on it reads this, your report and the first answer.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+class DeclineForm(forms.Form):
+    reason = forms.CharField(
+        label="Why does it stay public?",
+        max_length=5000,
+        help_text="They read it in the letter, with what they can do if they think that it is wrong.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )

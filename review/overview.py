@@ -10,7 +10,7 @@ from django.utils.timesince import timesince
 from gateway import contributions, pulses, terms
 from gateway.models import AccessRequest, Brake, Invitation, Membership, Sighting, TermsAcceptance
 from generation.models import Generation
-from review.models import Submission
+from review.models import Report, Submission
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Room:
 
 def rooms() -> list[Room]:
     """Every room that an admin keeps, those where something waits first."""
-    found = [_sightings(), _requests(), _contributions(), _brakes(), _members(), _reviews(), _line()]
+    found = [_sightings(), _reports(), _requests(), _contributions(), _brakes(), _members(), _reviews(), _line()]
     return sorted(found, key=lambda room: room.waits == 0)
 
 
@@ -35,6 +35,16 @@ def _sightings() -> Room:
     )
     words = f"{seen['explained']} explained by their owners" if seen["n"] else "nothing looks leaked"
     return Room("Sightings", "/program/sightings", seen["n"], words)
+
+
+def _reports() -> Room:
+    made = Report.objects.waiting().aggregate(
+        n=Count("pk"), late=Count("pk", filter=Q(due_at__lt=Now())), due=Min("due_at")
+    )
+    words = (
+        f"{made['late']} overdue, the first is due {made['due']:%-d %B}" if made["n"] else "no public work is reported"
+    )
+    return Room("Reports", "/program/reports", made["n"], words)
 
 
 def _requests() -> Room:

@@ -11,8 +11,8 @@ from django.db.transaction import atomic
 
 from gateway import audit, brakes, refusals, states, terms
 from gateway.actors import Actor
-from review.models import Appeal, Decision, Publication, SignOff, Submission
-from review.reasons import Reasons
+from review.models import Appeal, Clause, Decision, Publication, SignOff, Submission
+from review.reasons import Reasons, clauses_of
 
 UNHELD: dict[str, Any] = {"hearing": False, "holder": None, "lease_until": None, "renewals": 0}
 
@@ -112,6 +112,14 @@ def take_down(publication: Publication, *, by: Actor, reasons: Reasons, note: st
         end(publication, "taken_down", by=by, reason=decision.facts)
         record(decision, by=by)
     return decision
+
+
+def taken_down_under(publication: Publication) -> list[Clause]:
+    """The clauses under which a work was taken down; none of a work that was not."""
+    if publication.state != "taken_down":
+        return []
+    named = Decision.objects.filter(revision=publication.revision_id, role="take_down").order_by("-id").first()
+    return clauses_of(named) if named else []
 
 
 def restore(publication: Publication, *, by: Actor) -> None:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from review import clock, decisions, radius
+from review import clock, decisions, radius, reports
 
 
 @shared_task(name="review.announce")
@@ -21,3 +21,11 @@ def put_away() -> None:
 def strike() -> None:
     """Pass on what is late."""
     clock.strike()
+
+
+@shared_task(name="review.reports")
+def answer_reports() -> None:
+    """Answer reports whose work went, remind admins of those that are due, forget who reported long ago."""
+    reports.settle()
+    reports.remind()
+    reports.forget()

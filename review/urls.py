@@ -13,10 +13,13 @@ from review import (
     leaving,
     operations,
     policy_api,
+    report_api,
+    reporting,
     stating,
     views,
 )
 from review.public import feeds, machines, oembed, pages
+from review.public import reports as public_reports
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
 REVIEW = "v1/reviews/<str:submission_id>"
@@ -28,6 +31,18 @@ urlpatterns = [
     path("works/<hex:publication>/embed", pages.embed),
     path("works/<hex:publication>/video.mp4", pages.file, {"kind": "video"}),
     path("works/<hex:publication>/poster.webp", pages.file, {"kind": "poster"}),
+    path("works/<hex:publication>/report", public_reports.report),
+    path("reports/<str:secret>", public_reports.status),
+    path("reports/<str:secret>/withdraw", public_reports.withdraw),
+    path("reports/<str:secret>/dispute", public_reports.dispute),
+    path("program/reports", reporting.show_reports),
+    path("program/reports/<hex:report>", reporting.one_report),
+    path("program/reports/<hex:report>/decline", reporting.decline),
+    path("program/reports/<hex:report>/uphold", reporting.uphold),
+    path("program/works/<hex:publication>/take-down", reporting.take_down),
+    path("v1/reports", report_api.Reports.as_view()),
+    path("v1/reports/<str:secret>", report_api.OneReport.as_view()),
+    *(path(f"v1/reports/<str:secret>/{act}", report_api.ReportAct.as_view(act=act)) for act in ("withdraw", "dispute")),
     path("feed.atom", feeds.atom),
     path("feed.json", feeds.json),
     path("oembed", oembed.oembed),

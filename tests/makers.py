@@ -18,14 +18,15 @@ from django.db.transaction import atomic
 from gateway import access_requests, actors, allowances, guest_passes, sightings, states, terms, tokens
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Sighting, Terms, User
+from gateway.models.base import new_id
 from gateway.traces import Signal, Use
 from generation import catalogue, generations, guests, media
 from generation.engines import Clip
 from generation.media import encode
 from generation.models import Generation, ModelProfile, Output
-from review import decisions, founding, publishing, queue, submissions
+from review import decisions, founding, publishing, queue, reports, submissions
 from review import policy as clauses
-from review.models import Clause, Decision, Publication, Submission
+from review.models import Clause, Decision, Publication, Report, Submission
 from review.reasons import Reasons
 
 number = count(1)
@@ -213,6 +214,14 @@ def published(by: Actor) -> Publication:
 def taken_down(publication: Publication, *, by: Actor | None = None) -> Decision:
     """The operator took it down, with reasons."""
     return publishing.take_down(publication, by=by or admin(), reasons=reasons())
+
+
+def reported(publication: Publication, **said: Any) -> tuple[Report, str]:
+    """A report of this work and the secret of its page, each from a place of its own."""
+    nth = next(number)
+    said = {"words": "It shows my house.", "good_faith": True, "email": f"reporter{nth}@example.org", **said}
+    sender = f"2001:db8:{new_id().hex[20:24]}:{nth % 65536:x}::1"
+    return reports.file(publication, by=actors.NOBODY, sender=sender, **said)
 
 
 def month_over(membership: Membership) -> Allowance:

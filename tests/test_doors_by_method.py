@@ -85,6 +85,15 @@ POSTS = {
     "submissions/<hex:submission>/withdraw": (DETOUR, 302, *NOT_MINE),
     "submissions/<hex:submission>/sign-off": (DETOUR, 422, *NOT_MINE),
     "publications/<hex:publication>/withdraw": (DETOUR, 404, *NOT_MINE),
+    "works/<hex:publication>/report": (404,) * 6,
+    "reports/<str:secret>/withdraw": (404,) * 6,
+    "reports/<str:secret>/dispute": (404,) * 6,
+    "program/reports/<hex:report>/decline": (DETOUR, 403, 403, 403, 403, 404),
+    "program/reports/<hex:report>/uphold": (DETOUR, 403, 403, 403, 403, 404),
+    "program/works/<hex:publication>/take-down": (DETOUR, 403, 403, 403, 403, 404),
+    "v1/reports": (400,) * 6,
+    "v1/reports/<str:secret>/withdraw": (404,) * 6,
+    "v1/reports/<str:secret>/dispute": (404,) * 6,
     "review/next": (DETOUR, 403, 403, 404, 404, 403),
     "review/<hex:submission>/take": (DETOUR, 403, 403, 409, 302, 403),
     "review/<hex:submission>/renew": (DETOUR, 403, 403, 409, 200, 403),
@@ -122,30 +131,19 @@ POSTS = {
 DELETES = {"v1/tokens/<str:token_id>": (401, 404, *NOT_MINE)}
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
-OPEN = ("v1/publications", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
+ANYBODY = (
+    *("works/", "reports/", "feed.", "oembed", "robots.txt", ".well-known/", "policy.json", "policy/<", "schemas/"),
+    *("invitations/", "sign-in/", "terms/<", "apply/", "g/"),
+)
+OPEN = ("v1/publications", "v1/reports", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
 
 
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
-    public = door in {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply", "policy"} or door.startswith(
-        (
-            "works/",
-            "invitations/",
-            "sign-in/",
-            "terms/<",
-            "apply/",
-            "g/",
-            "feed.",
-            "oembed",
-            "robots.txt",
-            ".well-known/",
-            "policy.json",
-            "policy/<",
-            "schemas/",
-        )
-    )
+    named = {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply", "policy"}
+    public = door in named or door.startswith(ANYBODY)
     if door.startswith("v1/"):
-        open_to_all = door.startswith(OPEN) and not door.endswith("withdraw")
+        open_to_all = door.startswith(OPEN) and door != "v1/publications/<str:publication_id>/withdraw"
         return 401 if person == "guest" and not open_to_all else None
     if public:
         return None

@@ -25,7 +25,7 @@ RULES = {
     generation: "catalogue endings generations guests limits media.files media.serve scheduling worker",
     review: (
         "appeals clock conflicts consents decisions dossier founding history overview policies policy "
-        "publishing queue radius reasons statements submissions"
+        "publishing queue radius reasons reports statements submissions"
     ),
 }
 

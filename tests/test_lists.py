@@ -21,7 +21,8 @@ from gateway.actors import Actor
 from gateway.models import Export
 from gateway.models.base import new_id
 from gateway.terms import Price
-from review import queue
+from review import queue, reports
+from review.reasons import in_force
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +30,10 @@ pytestmark = pytest.mark.django_db
 
 def grow(artist, reviewer, admin, n: int) -> None:
     """n rows more of everything that a list shows."""
+    makers.policy()
     for _ in range(n):
-        makers.published(artist)
+        makers.reported(makers.published(artist), clause=in_force()[0])
+        reports.decline(makers.reported(makers.published(artist))[0], by=admin, reason="It does not.")
         makers.queued(artist)
         makers.completed(artist)
         makers.submitted(artist)
@@ -86,6 +89,8 @@ LISTS = {
         "/program/statements",
         "/program/statements/export.jsonl",
         "/program/statements/export.csv",
+        "/program/reports",
+        "/program/reports?show=answered",
         "/program/requests",
         "/program/requests?show=answered",
         "/program/members",
@@ -101,7 +106,7 @@ LISTS = {
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
-                "review/submission", "review/decision", "review/publication", "review/clause",
+                "review/submission", "review/decision", "review/publication", "review/report", "review/clause",
             )
         ),
     ],

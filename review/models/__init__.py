@@ -2,6 +2,7 @@
 
 from .policy import Clause, Conflict, ReviewPolicy
 from .publications import Publication, SignOff
+from .reports import Report
 from .submissions import LICENCES, Appeal, Decision, Revision, Skip, Submission, SubmissionQuerySet
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Conflict",
     "Decision",
     "Publication",
+    "Report",
     "ReviewPolicy",
     "Revision",
     "SignOff",

@@ -59,11 +59,17 @@ def ever_public(publication: UUID) -> Publication:
     return found
 
 
-def file_of(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
-    """The file of a published work. Raises NotFound, NotShownNow, GoneByItsArtist, TakenDown."""
+def must_be_on_view(publication: UUID) -> Publication:
+    """A work that anybody may see now. Raises NotFound, NotShownNow, GoneByItsArtist, TakenDown."""
     found = ever_public(publication)
     if found.state != "published":
         raise refusals.GoneByItsArtist if found.state == "withdrawn" else refusals.TakenDown
+    return found
+
+
+def file_of(request: HttpRequest, publication: UUID, kind: str) -> HttpResponseBase:
+    """The file of a published work. Raises NotFound, NotShownNow, GoneByItsArtist, TakenDown."""
+    found = must_be_on_view(publication)
     output = found.revision.output.generation.output(kind)
     opened = media.open_for(NOBODY, "public", output, under=Publication.objects.public().filter(pk=publication))
     allowed = consents.of(found)

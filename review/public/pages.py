@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from gateway import refusals
 from gateway.consents import PURPOSES
-from review import consents
+from review import consents, publishing
 from review.models import Publication
 from review.public.answers import asked_anew, at, ever_public, file_of, tell, tell_all
 
@@ -77,6 +77,7 @@ def _shown(request: HttpRequest, found: Publication, template: str, tombstone: s
         }
         response = render(request, template, context)
     else:
+        context["clauses"] = publishing.taken_down_under(found)
         response = render(request, tombstone, context, status=410)
     tell(response, found, allowed)
     return response

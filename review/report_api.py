@@ -1,0 +1,93 @@
+"""/v1/reports: reports of published works by programs. Nobody needs a token; who has the secret reads the answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway import addresses, refusals
+from gateway.api import Resource, read_id, show_id
+from review import reasons, reports
+from review.models import Clause, Report
+from review.public import answers
+
+
+class NewReport(serializers.Serializer[Any]):
+    """`clause` is a number of the policy in force."""
+
+    publication = serializers.CharField()
+    words = serializers.CharField(max_length=5000)
+    good_faith = serializers.BooleanField()
+    clause = serializers.IntegerField(required=False, allow_null=True, default=None)
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+
+
+class Dispute(serializers.Serializer[Any]):
+    words = serializers.CharField(max_length=5000)
+
+
+def show_report(row: Report) -> dict[str, Any]:
+    """A report as who made it may know it."""
+    waits = row.state in row.WAITING
+    return {
+        "id": show_id("report", row.pk),
+        "object": "report",
+        "publication": show_id("publication", row.publication_id),
+        "status": row.state,
+        "created_at": row.created_at,
+        "due_at": row.due_at if waits else None,
+        "clause": row.clause.number if row.clause else None,
+        "words": row.words,
+        "reason": row.reason or None,
+        "dispute": row.dispute or None,
+        "finding": row.finding or None,
+        "clauses": [clause.number for clause in reasons.clauses_of(row.decision)] if row.decision else [],
+        "work": row.publication.state,
+        "actions": reports.open_to(row),
+    }
+
+
+class Reports(Resource):
+    """Report a published work. The answer carries the secret with which its answer is read: it is shown once."""
+
+    permission_classes = ()
+
+    def post(self, request: Request) -> Response:
+        asked = NewReport(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = {**asked.validated_data}
+        publication = answers.must_be_on_view(read_id("publication", told.pop("publication")))
+        if (number := told.pop("clause")) is not None:
+            told["clause"] = Clause.objects.filter(number=number, retired_at__isnull=True).first()
+            if told["clause"] is None:
+                raise refusals.UnknownClause(param="clause")
+        made, secret = reports.file(publication, by=self.actor, sender=addresses.of(request._request), **told)
+        return Response({**show_report(made), "secret": secret, "url": f"/reports/{secret}"}, status=201)
+
+
+class OneReport(Resource):
+    """Where a report stands, for who holds its secret."""
+
+    permission_classes = ()
+
+    def get(self, request: Request, secret: str) -> Response:
+        return Response(show_report(reports.find(secret)))
+
+
+class ReportAct(Resource):
+    """withdraw, dispute."""
+
+    permission_classes = ()
+    act: str = ""
+
+    def post(self, request: Request, secret: str) -> Response:
+        found = reports.find(secret)
+        if self.act == "withdraw":
+            reports.withdraw(found, by=self.actor)
+        else:
+            asked = Dispute(data=request.data)
+            asked.is_valid(raise_exception=True)
+            reports.dispute(found, by=self.actor, **asked.validated_data)
+        return Response(show_report(reports.find(secret)))
