@@ -75,8 +75,8 @@ class CohortAdmin(ModelAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """The seats of a cohort that is in use are a rule's business: see the members' page."""
-        return ("seats",) if obj else ()
+        """Seats and hours of a cohort that is in use are rules' business: see the pages on which the program is run."""
+        return ("seats", "review_hours") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from gateway.admin import ReadOnly
-from review.models import Clause, Decision, Publication, Report, Submission
+from review.models import Clause, Decision, Publication, Report, ReviewPolicy, Submission
 
 
 @admin.register(Clause)
@@ -11,6 +11,14 @@ class ClauseAdmin(ReadOnly):
     """Every wording that was ever in force; new ones are written at /program/policy."""
 
     list_display = ("number", "version", "title", "created_at", "retired_at")
+
+
+@admin.register(ReviewPolicy)
+class ReviewPolicyAdmin(ReadOnly):
+    """How each cohort's works are reviewed; it is set at /program/review."""
+
+    list_display = ("cohort", "reviewers", "sample_percent", "second_clauses", "by_default")
+    list_select_related = ("cohort",)
 
 
 @admin.register(Submission)

@@ -14,7 +14,7 @@ from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.views import page
 from generation import media
-from review import decisions, queue, reasons
+from review import decisions, policies, queue, reasons
 from review.forms import DecisionForm
 from review.models import Decision, Submission
 
@@ -188,6 +188,7 @@ def _desk(
         "revision": revision,
         "generation": revision.output.generation,
         "clauses": reasons.in_force(),
+        "reviewed": policies.sentence(policies.of(submission.membership.cohort)),
         "form": form,
         "held_by_me": held,
         "lease_until": submission.lease_until,

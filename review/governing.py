@@ -2,6 +2,7 @@
 
 from itertools import zip_longest
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -11,11 +12,11 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from gateway import access, refusals
 from gateway.actors import Actor
-from gateway.models import Membership
+from gateway.models import Cohort, Membership, User
 from gateway.views import page
-from review import dsa, policy
+from review import dsa, policies, policy
 from review.models import Clause
-from review.policy_forms import ClauseForm, RetireForm
+from review.policy_forms import ClauseForm, RetireForm, ReviewForm
 
 
 @require_safe
@@ -114,6 +115,54 @@ def retire(request: HttpRequest, actor: Actor, number: int) -> HttpResponseBase:
         return _draft(request, found, ClauseForm(base=_current(found)), retiring=form, refusal=refused)
     messages.success(request, f"Clause {number} does not hold any more, and people are told.")
     return redirect("/program/policy")
+
+
+@access.admins
+@require_safe
+def show_reviewing(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """How the works of each cohort are reviewed."""
+    return _reviewing(request)
+
+
+@access.admins
+@require_POST
+def set_reviewing(request: HttpRequest, actor: Actor, cohort: UUID) -> HttpResponseBase:
+    found = Cohort.objects.filter(pk=cohort, smoke=False).first()
+    if found is None:
+        raise refusals.NotFound
+    form = ReviewForm(request.POST, policy=policies.of(found), clauses=policy.in_force())
+    if not form.is_valid():
+        return _reviewing(request, form=form, of=found)
+    try:
+        policies.set(found, by=actor, **form.cleaned_data)
+    except refusals.Refused as refused:
+        return _reviewing(request, form=form, of=found, refusal=refused)
+    messages.success(request, f"{found}: reviewed so from now on.")
+    return redirect("/program/review")
+
+
+def _reviewing(
+    request: HttpRequest,
+    *,
+    form: ReviewForm | None = None,
+    of: Cohort | None = None,
+    refusal: refusals.Refused | None = None,
+) -> HttpResponse:
+    clauses = policy.in_force()
+    rows = [
+        {
+            "cohort": row.cohort,
+            "said": policies.sentence(row),
+            "meaning": policies.meaning(row),
+            "form": form if form and row.cohort == of else ReviewForm(policy=row, clauses=clauses),
+            "open": row.cohort == of,
+            "refusal": refusal if row.cohort == of else None,
+        }
+        for row in policies.each()
+    ]
+    reviewers = User.objects.filter(is_reviewer=True, is_active=True).count()
+    context = {"rows": rows, "reviewers": reviewers, "form": form, "refusal": refusal}
+    return page(request, "review/program_review.html", context)
 
 
 def _current(found: list[Clause]) -> Clause | None:

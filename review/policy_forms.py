@@ -1,5 +1,6 @@
 """What admins type about the policy: a clause, why it goes, how a cohort's works are reviewed, which statements."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from review import dsa, policy
-from review.models import Clause
+from review.models import Clause, ReviewPolicy
 
 CATEGORIES = [(category, dsa.said(category)) for category in dsa.CATEGORIES]
 SPECIFICATIONS = [
@@ -81,6 +82,46 @@ class RetireForm(forms.Form):
         max_length=1000,
         help_text="Members and reviewers read this.",
     )
+
+
+class ReviewForm(forms.Form):
+    """How a cohort's works are reviewed."""
+
+    reviewers = forms.TypedChoiceField(
+        label="Who looks at each work",
+        choices=[(1, "One reviewer"), (2, "Two reviewers, the second blind to the first")],
+        coerce=int,
+        widget=forms.RadioSelect,
+    )
+    sample_percent = forms.IntegerField(
+        label="Looked at by two all the same, in a hundred",
+        min_value=0,
+        max_value=100,
+        help_text="A lot is drawn for each work, and stays the same when it is submitted anew.",
+    )
+    second_clauses = forms.TypedMultipleChoiceField(
+        label="Two look, too, where one of these is named",
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    hours = forms.IntegerField(label="Hours until an answer is due", min_value=1, max_value=24 * 90)
+    by_default = forms.BooleanField(
+        label="Silence approves: what nobody has looked at in time may be signed", required=False
+    )
+
+    def __init__(self, data: Any = None, *, policy: ReviewPolicy, clauses: Sequence[Clause]) -> None:
+        initial = {
+            "reviewers": policy.reviewers,
+            "sample_percent": policy.sample_percent,
+            "second_clauses": policy.second_clauses,
+            "hours": policy.cohort.review_hours,
+            "by_default": policy.by_default,
+        }
+        super().__init__(data, initial=initial, auto_id=f"id_%s_{policy.cohort_id.hex}")
+        field = self.fields["second_clauses"]
+        assert isinstance(field, forms.TypedMultipleChoiceField)
+        field.choices = [(clause.number, str(clause)) for clause in clauses]
 
 
 class PeriodForm(forms.Form):

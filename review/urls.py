@@ -67,6 +67,8 @@ urlpatterns = [
         )
     ),
     path("program/policy/<int:number>/retire", governing.retire),
+    path("program/review", governing.show_reviewing),
+    path("program/review/<hex:cohort>", governing.set_reviewing),
     path("program/brakes", operations.show_brakes),
     path("program/brakes/<hex:brake>/release", operations.release_brake),
     path("notices/read", views.read_notices),

@@ -16,7 +16,7 @@ from gateway.actors import Actor
 from gateway.views import page
 from generation.models import Generation
 from generation.views import mark, own, with_places
-from review import history, publishing, reasons, submissions
+from review import history, policies, publishing, reasons, submissions
 from review.consenting import lines
 from review.forms import SignatureForm, SubmissionForm
 from review.models import Publication, Submission
@@ -228,6 +228,7 @@ def _work(
         "refusal": refusal,
         "mark": mark([generation]),
         "consents": lines(actor, generation.pk),
+        "reviewed": policies.sentence(policies.of(actor.membership.cohort)) if active and actor.membership else "",
     }
     response = page(request, "review/work.html", context)
     if refusal is None and signature is not None and signature.errors:

@@ -67,6 +67,8 @@ DOORS = {
     "schemas/statement.json": (200,) * 6,
     "submissions/<hex:submission>/statement.json": (DETOUR, 404, 404, 404, 404, 404),
     "v1/submissions/<str:submission_id>/statement": (401, 404, 404, 404, 404, 404),
+    "program/review": (DETOUR, 403, 403, 403, 403, 200),
+    "program/review/<hex:cohort>": (DETOUR, 403, 403, 403, 403, 405),
     "program/statements": (DETOUR, 403, 403, 403, 403, 200),
     "program/statements/export.jsonl": (DETOUR, 403, 403, 403, 403, 200),
     "program/statements/export.csv": (DETOUR, 403, 403, 403, 403, 200),

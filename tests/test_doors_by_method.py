@@ -39,6 +39,7 @@ POSTS = {
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/<str:brake_id>/release": (401, 403, 403, 403, 403, 403),
     "terms/accept": (DETOUR, 422, 422, 422, 422, 422),
+    "program/review/<hex:cohort>": (DETOUR, 403, 403, 403, 403, 422),
     "program/policy/new": (DETOUR, 403, 403, 403, 403, 422),
     "program/policy/new/publish": (DETOUR, 403, 403, 403, 403, 422),
     "program/policy/<int:number>": (DETOUR, 403, 403, 403, 403, 404),

@@ -86,6 +86,7 @@ LISTS = {
         "/program/allowances",
         "/program/terms",
         "/program/policy",
+        "/program/review",
         "/program/statements",
         "/program/statements/export.jsonl",
         "/program/statements/export.csv",
@@ -106,7 +107,7 @@ LISTS = {
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
-                "review/submission", "review/decision", "review/publication", "review/report", "review/clause",
+                "review/submission", "review/decision", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
             )
         ),
     ],
