@@ -17,12 +17,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from gateway import audit, refusals
 from gateway.actors import Actor
 from review import dsa, policy
-from review.models import Clause, Decision
+from review.models import Clause, Decision, Report
 from review.reasons import APPEAL_DAYS, place
 
 SCHEMA = "/schemas/statement.json"
@@ -44,7 +44,9 @@ FIELDS = (
 
 def owed() -> QuerySet[Decision]:
     """The decisions of which each owes a statement: what speaks against a work, and can't be undone any more."""
-    return Decision.objects.against().select_related("revision__output", "revision__submission", "appeal__hearing")
+    reported = Exists(Report.objects.filter(decision=OuterRef("pk")))
+    rows = Decision.objects.against().annotate(reported=reported)
+    return rows.select_related("revision__output", "revision__submission", "appeal__hearing")
 
 
 def of(submission: UUID, *, by: Actor, decision: UUID | None = None) -> Decision:
@@ -78,14 +80,15 @@ def export(start: datetime, end: datetime, *, by: Actor) -> Iterator[dict[str, A
     return without_names(rows.iterator(chunk_size=500))
 
 
-def statement(decision: Decision, *, source: str = "SOURCE_VOLUNTARY", detected: bool = False) -> dict[str, Any]:
-    """Why, in full, for the artist; with how to object. `detected`: a signal had named it before a person did.
+def statement(decision: Decision, *, detected: bool = False) -> dict[str, Any]:
+    """Why, in full, for the artist; with how to object. `detected`: a signal had pointed at it before a person did.
 
     Raises NotFound for what owes no statement, or not yet.
     """
-    if not owed().filter(pk=decision.pk).exists():
+    found = owed().filter(pk=decision.pk).first()
+    if found is None:
         raise refusals.NotFound
-    return in_full(decision, policy.of(decision), source=source, detected=detected)
+    return in_full(found, policy.of(found), source=_source(found), detected=detected)
 
 
 def in_full(decision: Decision, clauses: list[Clause], *, source: str, detected: bool) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def without_names(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
         where = _seconds(decision)
         under = " and ".join(f"clause {clause.number} ({clause.title.lower()})" for clause in clauses)
         yield {
-            **_told(decision, clauses, source="SOURCE_VOLUNTARY", detected=False),
+            **_told(decision, clauses, source=_source(decision), detected=False),
             "decision_facts": _cut(
                 f"A person looked at the clip and found, {where}, what the policy names in {under}. Its artist was "
                 "told in writing what exactly was seen.",
@@ -147,6 +150,11 @@ def _told(decision: Decision, clauses: list[Clause], *, source: str, detected: b
     if ended := _ended(decision):
         told["end_date_visibility_restriction"] = _day(ended)
     return told
+
+
+def _source(decision: Decision) -> str:
+    """What led to it: somebody's report, or the program's own look. Of rows out of `owed()` only."""
+    return "SOURCE_ARTICLE_16" if decision.reported else "SOURCE_VOLUNTARY"  # type: ignore[attr-defined]
 
 
 def _ground(clauses: list[Clause]) -> str:

@@ -17,11 +17,11 @@ from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
 import review
-from gateway import refusals
+from gateway import actors, refusals
 from gateway.actors import Actor
 from gateway.models import Entry
 from generation.models import Generation, Output
-from review import appeals, dsa, publishing, queue, statements
+from review import appeals, dsa, publishing, queue, reports, statements
 from review.models import Clause, Decision, Revision, Submission
 from tests import makers
 
@@ -161,8 +161,7 @@ def test_a_refusal_says_what_why_where_and_how_to_object(artist: Actor, no_undo:
     assert (told["automated_detection"], told["automated_decision"]) == ("No", "AUTOMATED_DECISION_NOT_AUTOMATED")
     assert told["redress"]["internal_complaint_url"] == f"https://gateway.example.org/mine/{generation.hex}"
     assert told["redress"]["internal_complaint_until"] > told["application_date"]
-    again = statements.statement(decision, source="SOURCE_ARTICLE_16", detected=True)
-    assert (again["source_type"], again["automated_detection"]) == ("SOURCE_ARTICLE_16", "Yes")
+    assert statements.statement(decision, detected=True)["automated_detection"] == "Yes"
 
 
 def test_several_clauses_are_all_told(artist: Actor, reviewer: Actor, no_undo: None):
@@ -214,6 +213,20 @@ def test_a_take_down_owes_one_and_an_appeal_that_is_won_ends_it(artist: Actor, a
     told = statements.statement(Decision.objects.get(pk=decision.pk))
     must_be_valid(told)
     assert told["end_date_visibility_restriction"] == hearing.effective_at.date().isoformat()
+
+
+def test_a_take_down_after_a_report_says_so_and_never_by_whom(artist: Actor, admin: Actor, no_undo: None):
+    publication = makers.published(artist)
+    sender = {"name": "Noor Haddad", "email": "noor@example.org", "sender": "192.0.2.1"}
+    report, _ = reports.file(publication, by=actors.NOBODY, words="It blinks.", good_faith=True, **sender)
+    decision = reports.uphold(report, by=admin, reasons=makers.reasons())
+    told = statements.statement(decision)
+    must_be_valid(told)
+    assert told["source_type"] == "SOURCE_ARTICLE_16"
+    assert "source_identity" not in told
+    (row,) = statements.export(LONG_AGO, FAR_OFF, by=admin)
+    assert (row["source_type"], row["puid"]) == ("SOURCE_ARTICLE_16", told["puid"])
+    assert "Noor" not in json.dumps([told, row])
 
 
 # ---------------------------------------------------------------- the doors
