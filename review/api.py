@@ -16,7 +16,7 @@ from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
 from generation.views import own
-from review import consents, decisions, desk, publishing, queue, reasons, submissions
+from review import appeals, consents, decisions, desk, letters, publishing, queue, reasons, submissions
 from review.models import LICENCES, Clause, Decision, Publication, Submission
 from review.public import answers
 from review.reasons import Reasons
@@ -44,6 +44,10 @@ class NewRevision(Words):
 class Signature(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120, allow_blank=True)
     revision = serializers.IntegerField(min_value=1)
+
+
+class Appealing(serializers.Serializer[Any]):
+    words = serializers.CharField(max_length=5000)
 
 
 class Verdict(serializers.Serializer[Any]):
@@ -75,6 +79,7 @@ def show_submission(row: Submission, clauses: Mapping[UUID, Clause] | None = Non
     """A submission as its artist may know it; `clauses` are those of the whole page, when it is one of many."""
     state, publication = row.shown_state, row.public
     live = publication is not None and publication.state == "published"
+    letter = letters.foremost(row, letters.of(row, clauses=clauses))
     actions = []
     if state == "approved" and publication is None:
         actions.append("sign_off")
@@ -82,7 +87,13 @@ def show_submission(row: Submission, clauses: Mapping[UUID, Clause] | None = Non
         actions.append("revise")
     if state in ("submitted", "changes_requested", "approved"):
         actions.append("withdraw")
+    if letter is not None and letter.may_appeal:
+        actions.append("appeal")
+    if letter is not None and letter.appeal_state == "open":
+        actions.append("withdraw_appeal")
     decision = row.verdict if state in ("approved", "rejected", "changes_requested") else None
+    if letter is not None and letter.stands:
+        decision = letter.decision
     return {
         "id": show_id("submission", row.pk),
         "object": "submission",
@@ -92,6 +103,7 @@ def show_submission(row: Submission, clauses: Mapping[UUID, Clause] | None = Non
         "due_at": row.due_at,
         "revision": _revision(row.current),
         "decision": _decision(decision, clauses) if decision else None,
+        "appeal": _appeal(letter) if letter else None,
         "publication": show_id("publication", publication.pk) if publication else None,
         "published": live,
         "actions": actions,
@@ -109,6 +121,20 @@ def _revision(revision: Any) -> dict[str, Any] | None:
     }
 
 
+def _appeal(letter: letters.Letter) -> dict[str, Any]:
+    """The appeal against the answer that holds, or that there may be one; what its hearing brought once in effect."""
+    appeal, answer = letter.appeal, letter.answer
+    return {
+        "status": letter.appeal_state or ("possible" if letter.may_appeal else "none"),
+        "can_until": letter.until if letter.may_appeal else None,
+        "words": appeal.words if appeal else None,
+        "filed_at": appeal.created_at if appeal else None,
+        "due_at": appeal.due_at if appeal else None,
+        "answered_at": answer.effective_at if answer else None,
+        "message": answer.facts if answer else None,
+    }
+
+
 def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) -> dict[str, Any]:
     if known is None:
         known = {clause.pk: clause for clause in reasons.clauses_of(decision)}
@@ -116,6 +142,8 @@ def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) ->
     return {
         "id": show_id("decision", decision.pk),
         "verdict": decision.verdict,
+        "by_default": decision.role == "default",
+        "take_down": decision.role == "take_down",
         "clauses": [{"number": clause.number, "version": clause.version, "title": clause.title} for clause in clauses],
         "facts": decision.facts,
         "from_seconds": decision.from_seconds,
@@ -153,7 +181,7 @@ class OneSubmission(Resource):
 
 
 class SubmissionAct(Resource):
-    """withdraw, sign_off, revise."""
+    """withdraw, sign_off, revise, appeal, withdraw_appeal."""
 
     act: str = ""
 
@@ -161,6 +189,12 @@ class SubmissionAct(Resource):
         found = _mine(self, read_id("submission", submission_id))
         if self.act == "withdraw":
             submissions.withdraw(found, by=self.actor)
+        elif self.act == "appeal":
+            said = Appealing(data=request.data)
+            said.is_valid(raise_exception=True)
+            appeals.file(letters.at_issue(found), by=self.actor, **said.validated_data)
+        elif self.act == "withdraw_appeal":
+            appeals.withdraw(letters.appeal_about(found), by=self.actor)
         elif self.act == "sign_off":
             signature = Signature(data=request.data)
             signature.is_valid(raise_exception=True)
@@ -177,7 +211,7 @@ class SubmissionAct(Resource):
 
 def _own(actor: Actor) -> QuerySet[Submission]:
     """One's own; to a test token none, for no test is submitted."""
-    rows = Submission.objects.listed().filter(membership__user=actor.user)
+    rows = Submission.objects.told().filter(membership__user=actor.user)
     return rows.none() if actor.token is not None and actor.token.is_test else rows
 
 
@@ -355,6 +389,8 @@ class OnePublication(Resource):
         shown = show_publication(found) | ({"consents": sorted(allowed)} if live else {})
         if found.state == "taken_down":
             shown["clauses"] = [clause.number for clause in publishing.taken_down_under(found)]
+        if found.submission.membership.user == self.actor.user:  # where its letter and its appeal are
+            shown["submission"] = show_id("submission", found.submission_id)
         response = Response(shown, status=200 if live else 410)
         answers.tell(response, found, allowed)
         return response

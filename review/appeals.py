@@ -54,13 +54,18 @@ def file(decision: Decision, *, by: Actor, words: str) -> Appeal:
 
 
 def withdraw(appeal: Appeal, *, by: Actor) -> None:
-    """Take an appeal back before it is heard. Raises NotFound for somebody else's, MissingScope, WrongState."""
+    """Take an appeal back before it is heard.
+
+    Raises NotFound for somebody else's, MissingScope, WrongState, AnswerComing while a hearing can still be undone.
+    """
     by.must_have("submit")
     submission = appeal.decision.revision.submission
     if by.user is None or submission.membership.user_id != by.user.pk:
         raise refusals.NotFound
     with atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
+        if Appeal.objects.filter(pk=appeal.pk, hearing__effective_at__gt=Now()).exists():
+            raise refusals.AnswerComing  # and of what it is, nothing yet
         states.move(appeal, "withdrawn", by=by)
         _heard(submission)
 

@@ -26,6 +26,16 @@ class SignatureForm(forms.Form):
     revision = forms.IntegerField(widget=forms.HiddenInput)
 
 
+class AppealForm(forms.Form):
+    words = forms.CharField(
+        label="What did the answer get wrong?",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        max_length=5000,
+        error_messages={"required": "Say it in a few words: somebody else will read them."},
+    )
+    decision = forms.UUIDField(widget=forms.HiddenInput)
+
+
 class DecisionForm(forms.Form):
     """The reasons. Whether they suffice for a verdict is the rules' to say."""
 

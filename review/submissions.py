@@ -79,7 +79,7 @@ def resubmit(
         revision = _revise(
             locked, video, number=number, title=title, credit=credit, licence=licence, description=description
         )
-        if locked.state != "changes_requested":
+        if Submission.objects.undecided().filter(pk=locked.pk).exists():
             raise refusals.AnswerComing  # an appeal was heard a moment ago, and that can still be undone
         publishing.end_appeal(submission, by=by)
         states.move(

@@ -22,6 +22,7 @@ from review.public import feeds, machines, oembed, pages
 from review.public import reports as public_reports
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
+SUBMISSION_ACTS = ("withdraw", "sign_off", "revise", "appeal", "withdraw_appeal")
 REVIEW = "v1/reviews/<str:submission_id>"
 PUBLICATION = "v1/publications/<str:publication_id>"
 
@@ -90,6 +91,8 @@ urlpatterns = [
     path("v1/export", export_api.Exports.as_view()),
     path("submissions/<hex:submission>/withdraw", views.withdraw_submission),
     path("submissions/<hex:submission>/sign-off", views.sign_off),
+    path("submissions/<hex:submission>/appeal", views.appeal),
+    path("submissions/<hex:submission>/appeal/withdraw", views.withdraw_appeal),
     path("publications/<hex:publication>/withdraw", views.withdraw_publication),
     path("review", desk.show_queue),
     path("review/next", desk.take_next),
@@ -107,7 +110,7 @@ urlpatterns = [
     path("review/decisions/<hex:decision>/undo", desk.undo),
     path("v1/submissions", api.Submissions.as_view()),
     path(SUBMISSION, api.OneSubmission.as_view()),
-    *(path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act)) for act in ("withdraw", "sign_off", "revise")),
+    *(path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act)) for act in SUBMISSION_ACTS),
     path("v1/reviews", api.Reviews.as_view()),
     path("v1/reviews/next", api.NextReview.as_view()),
     path(REVIEW, api.OneReview.as_view()),

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, allowances, notices, refusals
@@ -16,9 +17,9 @@ from gateway.actors import Actor
 from gateway.views import page
 from generation.models import Generation
 from generation.views import mark, own, with_places
-from review import history, policies, publishing, reasons, submissions
+from review import appeals, history, letters, looks, policies, publishing, submissions
 from review.consenting import lines
-from review.forms import SignatureForm, SubmissionForm
+from review.forms import AppealForm, SignatureForm, SubmissionForm
 from review.models import Publication, Submission
 
 FILTERS = ("all", "private", "submitted", "approved", "public", "guests")
@@ -30,15 +31,13 @@ SHOWN = {"submitted": ("submitted", "changes_requested"), "approved": ("approved
 def dashboard(request: HttpRequest, actor: Actor) -> HttpResponse:
     """What waits for the artist's hand, what they have, what they made lately."""
     works = with_status(_mine(actor).order_by("-id")[:6])
-    waiting = (
-        Submission.objects.visible_to(actor)
-        .listed()
-        .filter(membership__user=actor.user, state__in=["approved", "changes_requested"], publication__isnull=True)
-        .order_by("-id")[:20]
-    )
+    assert actor.user is not None
+    waiting = Submission.objects.listed().filter(membership__user=actor.user, publication__isnull=True)
+    waits = list(waiting.shown_as("approved", "changes_requested").order_by("-id")[:20])
     context = {
         "allowance": allowances.current(actor.membership) if actor.membership else None,
-        "waits": [submission for submission in waiting if submission.shown_state == submission.state],
+        "waits": waits,
+        "letters": [pair for pair in letters.lately(actor.user) if pair[0] not in waits],
         "works": works,
         "notices": notices.unread(actor)[:10],
     }
@@ -100,7 +99,7 @@ def submit(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse
 
     def act() -> None:
         existing = _submission(actor, found)
-        if existing is not None and existing.state == "changes_requested":
+        if existing is not None and existing.shown_state == "changes_requested":
             submissions.resubmit(existing, by=actor, **form.cleaned_data)
         else:
             submissions.submit(found, by=actor, **form.cleaned_data)
@@ -134,6 +133,34 @@ def sign_off(request: HttpRequest, actor: Actor, submission: UUID) -> HttpRespon
 
 @access.signed_in
 @require_POST
+def appeal(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBase:
+    """Ask somebody else to look at an answer again."""
+    found = _of(actor, submission)
+    form = AppealForm(request.POST)
+
+    def act() -> None:
+        decision = letters.at_issue(found, form.cleaned_data["decision"])
+        made = appeals.file(decision, by=actor, words=form.cleaned_data["words"])
+        messages.success(request, f"Your appeal is open. An answer is due by {made.due_at:%-d %B, %H:%M} UTC.")
+
+    return _act(request, actor, found.generation_id, form, act)
+
+
+@access.signed_in
+@require_POST
+def withdraw_appeal(request: HttpRequest, actor: Actor, submission: UUID) -> HttpResponseBase:
+    found = _of(actor, submission)
+    about = letters.appeal_about(found)
+
+    def act() -> None:
+        appeals.withdraw(about, by=actor)
+        messages.success(request, "You took your appeal back. The answer stays as it is.")
+
+    return _act(request, actor, found.generation_id, None, act)
+
+
+@access.signed_in
+@require_POST
 def withdraw_publication(request: HttpRequest, actor: Actor, publication: UUID) -> HttpResponseBase:
     found = Publication.objects.listed().filter(pk=publication, submission__membership__user=actor.user).first()
     if found is None:
@@ -153,17 +180,22 @@ def with_status(generations: Any) -> list[Any]:
 
 
 def _mine(actor: Actor) -> Any:
-    latest_first = Prefetch("submissions", Submission.objects.listed().order_by("-id"))
+    latest_first = Prefetch("submissions", Submission.objects.told().order_by("-id"))
     shown = Generation.objects.visible_to(actor).listed().annotate(elsewhere=history.elsewhere())
     return shown.prefetch_related(latest_first)
 
 
 def _submission(actor: Actor, generation: Generation) -> Submission | None:
-    return Submission.objects.visible_to(actor).listed().filter(generation=generation).order_by("-id").first()
+    return next(iter(_submissions(actor, generation)), None)
+
+
+def _submissions(actor: Actor, generation: Generation) -> list[Submission]:
+    """All that was asked for this work, the latest first."""
+    return list(Submission.objects.visible_to(actor).told().filter(generation=generation).order_by("-id"))
 
 
 def _of(actor: Actor, submission: UUID) -> Submission:
-    found = Submission.objects.listed().filter(pk=submission, membership__user=actor.user).first()
+    found = Submission.objects.told().filter(pk=submission, membership__user=actor.user).first()
     if found is None:
         raise refusals.NotFound
     return found
@@ -171,7 +203,7 @@ def _of(actor: Actor, submission: UUID) -> Submission:
 
 def _act(request: HttpRequest, actor: Actor, generation: UUID, form: Any, act: Callable[[], None]) -> HttpResponseBase:
     """Do it and show the work; when it is refused, show the work with the sentence and what was typed."""
-    if not form.is_valid():
+    if form is not None and not form.is_valid():
         return _work(request, actor, generation, form=form)
     try:
         act()
@@ -189,26 +221,30 @@ def _work(
     refusal: refusals.Refused | None = None,
 ) -> HttpResponse:
     generation = with_places([own(actor, pk)])[0]
-    submission = _submission(actor, generation)
+    asked = _submissions(actor, generation)
+    submission = next(iter(asked), None)
     revision = submission.current if submission else None
     shown = submission.shown_state if submission else ""
     publication = submission.public if submission else None
-    decision = submission.verdict if submission and shown != "submitted" else None
+    written = letters.of(*asked)
+    letter = letters.foremost(submission, written) if submission else None
     active = actor.membership is not None and actor.membership.state == "active"  # the rules ask again
     can = {
         "cancel": not generation.ended,
         "submit": active
         and generation.state == "completed"
         and shown in ("", "withdrawn", "rejected")
+        and not (letter and letter.appeal_state == "open")
         and not generation.test,
         "resubmit": active and shown == "changes_requested",
         "withdraw": shown in ("submitted", "changes_requested", "approved") and publication is None,
         "sign": active and shown == "approved" and publication is None,
         "later": not active and shown in ("approved", "changes_requested") and publication is None,
-        "unpublish": publication is not None and publication.state == "published",
+        "unpublish": publication is not None and publication.state in ("published", "taken_down"),
     }
     signature = form if isinstance(form, SignatureForm) else None
-    if form is None or signature is not None:
+    appealing = form if isinstance(form, AppealForm) else None
+    if not isinstance(form, SubmissionForm):
         form = SubmissionForm(initial=_initial(actor, revision))
     context = {
         "generation": generation,
@@ -217,21 +253,24 @@ def _work(
         "revision": revision,
         "shown_state": shown,
         "status": history.status(generation, submission),
-        "decision": decision,
-        "decision_clauses": reasons.clauses_of(decision) if decision else [],
-        "decision_place": reasons.place(decision) if decision else "",
+        "verdict": submission.verdict if submission and shown == "approved" else None,
+        "late": submission is not None and shown == "submitted" and submission.due_at <= timezone.now(),
+        "letter": letter,
+        "earlier": [other for other in written if other != letter],
         "publication": publication,
         "form": form,
         "signature": signature,
+        "appealing": appealing,
         "can": can,
         "events": history.events(generation, submission),
+        "looks": looks.at_work(generation),
         "refusal": refusal,
         "mark": mark([generation]),
         "consents": lines(actor, generation.pk),
         "reviewed": policies.sentence(policies.of(actor.membership.cohort)) if active and actor.membership else "",
     }
     response = page(request, "review/work.html", context)
-    if refusal is None and signature is not None and signature.errors:
+    if refusal is None and any(typed and typed.errors for typed in (signature, appealing)):
         response.status_code = 422
     return response
 

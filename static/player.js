@@ -62,3 +62,18 @@ for (const player of document.querySelectorAll("[data-player]")) {
     });
   }
 }
+
+// A letter names a place: it is shown in the page's own clip.
+if (!document.querySelector("[data-player]")) {
+  const video = document.querySelector("video[data-loop]");
+  for (const link of document.querySelectorAll("a[data-seek]")) {
+    link.addEventListener("click", (event) => {
+      if (!video) return;
+      event.preventDefault();
+      video.pause();
+      video.currentTime = Number(link.dataset.seek);
+      video.scrollIntoView({ block: "nearest" });
+      video.focus();
+    });
+  }
+}

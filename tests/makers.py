@@ -254,4 +254,4 @@ def lease_over(submission: Submission) -> Submission:
 
 def seen(submission: Submission) -> Submission:
     """The row as pages and resources read it."""
-    return Submission.objects.listed().get(pk=submission.pk)
+    return Submission.objects.told().get(pk=submission.pk)

@@ -186,6 +186,8 @@ DOORS = {
     "mine/<hex:generation>/submit": (DETOUR, 405, 405, 405, 405, 405),
     "submissions/<hex:submission>/withdraw": (DETOUR, 405, 405, 405, 405, 405),
     "submissions/<hex:submission>/sign-off": (DETOUR, 405, 405, 405, 405, 405),
+    "submissions/<hex:submission>/appeal": (DETOUR, 405, 405, 405, 405, 405),
+    "submissions/<hex:submission>/appeal/withdraw": (DETOUR, 405, 405, 405, 405, 405),
     "publications/<hex:publication>/withdraw": (DETOUR, 405, 405, 405, 405, 405),
     "review": (DETOUR, 403, 403, 200, 200, 403),
     "review/next": (DETOUR, 403, 403, 405, 405, 403),
@@ -202,7 +204,7 @@ DOORS = {
     "v1/submissions/<str:submission_id>": (401, 200, 404, 404, 404, 404),
     **{
         f"v1/submissions/<str:submission_id>/{act}": (401, 405, 405, 405, 405, 405)
-        for act in ("withdraw", "sign_off", "revise")
+        for act in ("withdraw", "sign_off", "revise", "appeal", "withdraw_appeal")
     },
     "v1/reviews": (401, 403, 403, 200, 200, 403),
     "v1/reviews/next": (401, 405, 405, 405, 405, 405),

@@ -89,6 +89,17 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             .prefetch_related("generation__outputs", models.Prefetch("current__decisions", verdicts, "verdicts"))
         )
 
+    def told(self) -> "SubmissionQuerySet":
+        """`listed`, with every answer that the artist was given, its appeal, and whether the work was sent anew."""
+        answers = Decision.objects.told().select_related("appeal").order_by("id")
+        revisions = Revision.objects.prefetch_related(models.Prefetch("decisions", answers, "answers"))
+        anew = self.model.objects.filter(generation=OuterRef("generation"), pk__gt=OuterRef("pk"))
+        return (
+            self.listed()
+            .annotate(anew=Exists(anew.exclude(state="withdrawn")))
+            .prefetch_related(models.Prefetch("revisions", revisions, "history"))
+        )
+
 
 class Submission(Living):
     """An artist asks whether a work may become public. Taking it is a lease, not a state."""
@@ -236,6 +247,10 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def effective(self) -> "DecisionQuerySet":
         """Those whose undo window has ended without an undo."""
         return self.filter(undone_at__isnull=True, effective_at__lte=Now())
+
+    def told(self) -> "DecisionQuerySet":
+        """Of those, what the artist was given as an answer: nothing of a look that settled nothing."""
+        return self.effective().filter(Q(decides=True) | Q(role__in=["appeal", "take_down"]))
 
     def against(self) -> "DecisionQuerySet":
         """Those in effect that speak against a work: refusals, requests for changes, take-downs."""

@@ -125,7 +125,7 @@ def test_the_decision_and_its_letter_are_told_when_it_is_in_effect(artist, clien
     submission = makers.submitted(artist)
     makers.decided(submission, "request_changes")
     shown = client_of(artist).get(at(submission)).json()
-    assert (shown["status"], shown["actions"]) == ("changes_requested", ["revise", "withdraw"])
+    assert (shown["status"], shown["actions"]) == ("changes_requested", ["revise", "withdraw", "appeal"])
     decision = shown["decision"]
     assert [clause["number"] for clause in decision["clauses"]] == [4]
     assert (decision["facts"], decision["from_seconds"]) == ("It blinks.", 0.5)
@@ -317,7 +317,7 @@ def test_the_public_reads_which_model_made_the_published_clip(artist, guest, no_
     makers.decided(submission)
     publication = publishing.sign_off(makers.seen(submission), by=artist, revision=2, name="An artist")
     assert guest.get(f"/v1/publications/publication_{publication.pk.hex}").json()["model"] == "other"
-    assert guest.get(f"/works/{publication.pk.hex}").context["model_name"] == "Other"
+    assert guest.get(f"/works/{publication.pk.hex}").context["generation"].model.name == "Other"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", 1e400, "1e999"])

@@ -368,9 +368,9 @@ def test_no_page_tells_of_a_decision_that_can_be_undone(artist, reviewer, browse
                 context["shown_state"],
                 context["status"],
                 context["can"],
-                context["decision"],
+                context["letter"],
                 [event.sentence for event in context["events"]],
-                [shown[key] for key in ("status", "decision", "publication", "published", "actions")],
+                [shown[key] for key in ("status", "decision", "appeal", "publication", "published", "actions")],
             )
         )
     assert told[0] == told[1]
