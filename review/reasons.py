@@ -86,8 +86,11 @@ def redress(decision: Decision) -> str:
     return f"You can appeal, free of charge and until {until:%-d %B %Y}, to somebody who has not decided on this work."
 
 
-def letter(decision: Decision, clauses: Sequence[Clause] | None = None) -> tuple[str, str]:
-    """What the artist is written: subject and text. `clauses` are the decision's, when they are at hand."""
+def letter(
+    decision: Decision, clauses: Sequence[Clause] | None = None, *, reported: bool | None = None
+) -> tuple[str, str]:
+    """What the artist is written: subject and text. `clauses` are the decision's, when they are at hand; of a take-down
+    that is not written yet `reported` says whether somebody from outside had asked for it."""
     title = decision.revision.title
     if decision.role == "appeal":
         return _heard(decision, title)
@@ -103,8 +106,11 @@ def letter(decision: Decision, clauses: Sequence[Clause] | None = None) -> tuple
         )
     named = clauses_of(decision) if clauses is None else clauses
     under = "; ".join(f"clause {clause.number}, {clause.title.lower()}" for clause in named)
+    if reported is None:
+        reported = decision.verdict == "take_down" and decision.reports.exists()
+    because = "Somebody from outside had reported it; by whom we never say. " if reported else ""
     return f"“{title}”: {SUBJECTS[decision.verdict]}", (
-        f"{ASKS[decision.verdict]} under {under}, {place(decision)}:\n\n{decision.facts}\n\n"
+        f"{because}{ASKS[decision.verdict]} under {under}, {place(decision)}:\n\n{decision.facts}\n\n"
         f"{AFTER[decision.verdict]} {redress(decision)} Criticism is never a reason."
     )
 

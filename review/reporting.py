@@ -72,7 +72,7 @@ def uphold(request: HttpRequest, actor: Actor, report: UUID) -> HttpResponseBase
                     request, f"“{found.publication.revision.title}” is down, and both letters are on their way."
                 )
                 return redirect("/program/reports")
-            letter = _letter(found.publication, form.reasons())
+            letter = _letter(found.publication, form.reasons(), reported=True)
         except refusals.Refused as refused:
             return _report(request, actor, found, form=form, refusal=refused)
     return _report(request, actor, found, form=form, letter=letter)
@@ -93,7 +93,7 @@ def take_down(request: HttpRequest, actor: Actor, publication: UUID) -> HttpResp
                 publishing.take_down(found, by=actor, reasons=form.reasons(), note=form.cleaned_data["note"])
                 messages.success(request, f"“{found.revision.title}” is down, and its artist is told why.")
                 return redirect(f"/works/{found.pk.hex}")
-            letter = _letter(found, form.reasons())
+            letter = _letter(found, form.reasons(), reported=False)
         except refusals.Refused as refused:
             refusal = refused
     context = {
@@ -109,7 +109,7 @@ def take_down(request: HttpRequest, actor: Actor, publication: UUID) -> HttpResp
     return page(request, "review/take_down.html", context)
 
 
-def _letter(publication: Publication, told: reasons.Reasons) -> tuple[str, str]:
+def _letter(publication: Publication, told: reasons.Reasons, *, reported: bool) -> tuple[str, str]:
     """What the artist would get. Raises ReasonsMissing, UnknownClause, WrongState when it is not public any more."""
     told.must_be_whole(publication.revision.output.seconds)
     if publication.state != "published":
@@ -125,7 +125,7 @@ def _letter(publication: Publication, told: reasons.Reasons) -> tuple[str, str]:
         region=told.region,
         effective_at=timezone.now(),
     )
-    return reasons.letter(unsaved)
+    return reasons.letter(unsaved, reported=reported)
 
 
 def _report(

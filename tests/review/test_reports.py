@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from gateway import actors, audit, brakes, keys, notices, refusals
 from gateway.models import Notice
 from gateway.models.base import new_id
-from review import appeals, decisions, publishing, queue, reports, tasks
+from review import appeals, decisions, publishing, queue, reports, statements, tasks
 from review.models import Clause, Decision, Publication, Report, Submission
 from tests import makers
 
@@ -197,6 +197,7 @@ def test_upheld_the_work_is_down_and_both_are_told(work, artist, admin, guest, b
     letter = office.post(at, {**down(), "step": "look"})
     told = letter.content.decode()
     assert letter.status_code == 200 and "We have taken it down under clause 4" in told and "It blinks at me." in told
+    assert "by whom we never say" in told
     assert guest.get(f"/works/{work.pk.hex}").status_code == 200  # nothing has happened yet
     assert office.post(at, {**down(), "step": "take-down"}).status_code == 302
 
@@ -214,7 +215,8 @@ def test_upheld_the_work_is_down_and_both_are_told(work, artist, admin, guest, b
     decisions.announce()
     to_artist = Notice.objects.filter(user=artist.user).latest("id")
     assert "taken down" in to_artist.subject and "It blinks at me." in to_artist.body and "appeal" in to_artist.body
-    assert "noor" not in to_artist.body.lower() and "report" not in to_artist.body.lower()
+    assert "by whom we never say" in to_artist.body and "noor" not in to_artist.body.lower()
+    assert statements.statement(report.decision)["source_type"] == "SOURCE_ARTICLE_16"
 
 
 def test_an_answer_that_can_not_be_given_leaves_all_as_it_was(work, artist, admin):
