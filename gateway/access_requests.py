@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gateway import audit, keys, limits, members, notices, refusals, states
 from gateway.actors import Actor
-from gateway.models import AccessRequest, Cohort, Invitation, Membership, Notice, Program, User
+from gateway.models import AccessRequest, Cohort, Departure, Invitation, Membership, Notice, Program, User
 
 AN_HOUR = 5  # requests from one place
 WAITING = 500  # requests in all that wait for an answer
@@ -141,6 +141,19 @@ def remind() -> int:
         first = f"An answer, with its reason, is due by {rows[0].due_at:%-d %B, %H:%M} UTC."
         notices.tell_admins(f"{many} for an answer", first, path="/program/requests")
     return len(rows)
+
+
+def forget_old() -> int:
+    """Erase requests that led to nothing, and letters to those who are nobody, after APPLICANT_DAYS; return how many
+    requests that were."""
+    if not settings.APPLICANT_DAYS:
+        return 0
+    long_ago = Now() - timedelta(days=settings.APPLICANT_DAYS)
+    Notice.objects.filter(user__isnull=True, created_at__lt=long_ago).exclude(
+        pk__in=Departure.objects.filter(farewell__isnull=False).values("farewell")
+    ).delete()
+    over = AccessRequest.objects.filter(state__in=["declined", "withdrawn"], answered_at__lt=long_ago)
+    return over.delete()[0]
 
 
 def _locked() -> Program:

@@ -18,6 +18,7 @@ from gateway.models import (
     Cohort,
     Consent,
     Contribution,
+    Departure,
     Entry,
     Export,
     GuestPass,
@@ -93,6 +94,14 @@ class TermsAdmin(ReadOnly):
 class ConsentAdmin(ReadOnly):
     list_display = ("created_at", "user", "purpose", "answer", "work", "text_version", "expires_at")
     list_select_related = ("user",)
+
+
+@admin.register(Departure)
+class DepartureAdmin(ReadOnly):
+    list_display = ("created_at", "user", "kind", "keeps_public", "state", "due_at", "begun_at", "ended_at")
+    list_select_related = ("user",)
+    list_filter = ("state",)
+    exclude = ("digest", "farewell")
 
 
 @admin.register(Export)

@@ -21,6 +21,7 @@ app.conf.beat_schedule = {
     "announce": {"task": "review.announce", "schedule": 2},
     "strike": {"task": "review.strike", "schedule": 10},
     "reports": {"task": "review.reports", "schedule": 60},
+    "depart": {"task": "review.depart", "schedule": 15},
 }
 app.conf.imports = ["gateway.processes"]
 app.autodiscover_tasks()

@@ -1,6 +1,7 @@
 """What the application's role may do in the database, given by its owner after each migration.
 
-Everything on the program's own tables; on the audit log: insert the body, read, erase details, and nothing else.
+Everything on the program's own tables; on the audit log: insert the body, read, and nothing else. Details are erased by
+functions of the owner's, which look whether they may be and write down that they were.
 """
 
 from django.conf import settings
@@ -13,9 +14,11 @@ grant select, insert, update, delete on all tables in schema public to {app};
 grant usage, select on all sequences in schema public to {app};
 grant select on all tables in schema audit to {app};
 grant insert (body) on audit.entry to {app};
-grant insert, delete on audit.detail to {app};
-revoke all on function audit.ensure_partitions(), audit.guard(regclass) from public;
-grant execute on function audit.ensure_partitions() to {app};
+grant insert on audit.detail to {app};
+revoke delete on audit.detail from {app};
+revoke all on all functions in schema audit from public;
+grant execute on function audit.ensure_partitions(), audit.erase_own(uuid, uuid, integer),
+    audit.erase_about(uuid, uuid[]), audit.forget(timestamptz, integer) to {app};
 alter default privileges in schema audit grant select on tables to {app};
 """
 

@@ -271,6 +271,7 @@ def _part(membership: Membership, kind: str, *, by: Actor, reason: str = "") -> 
     _change_state(membership, "left", kind, by=by, reason=reason)
     for token in Token.objects.live().filter(membership=membership):
         tokens.revoke(token, by=by)
+    Token.objects.filter(membership=membership).update(last_address=None, last_use="")
 
 
 def _change_state(membership: Membership, to: str, kind: str, *, by: Actor, reason: str = "") -> None:

@@ -671,6 +671,24 @@ class ExportsFull(Refused):
     status = 503
 
 
+class StillOnDuty(Refused):
+    """You review or administer here: an admin takes that from you first. Nothing was asked for."""
+
+    status = 409
+
+
+class AlreadyDeparting(Refused):
+    """You have asked for that already: it happens on {due}. Until then you can change your mind."""
+
+    status = 409
+
+
+class TooLateToStay(Refused):
+    """It has begun: what you asked to be erased is being erased, and nothing brings it back."""
+
+    status = 409
+
+
 class LogUnavailable(Refused):
     """The audit log can't be written at the moment, and nothing happens here without it. Try again shortly."""
 

@@ -59,6 +59,13 @@ def end_all(user: User, *, by: Actor) -> None:
     _end(list(UserSession.objects.filter(user=user)), by=by)
 
 
+def forget_old() -> int:
+    """Erase sessions that have ended, and from where they were used; return of how many."""
+    Session.objects.filter(expire_date__lt=Now()).delete()
+    over = UserSession.objects.exclude(session_key__in=Session.objects.values("session_key"))
+    return over.delete()[0]
+
+
 def _end(sessions: list[UserSession], *, by: Actor) -> None:
     with atomic():
         Session.objects.filter(session_key__in=[session.session_key for session in sessions]).delete()

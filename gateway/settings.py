@@ -98,6 +98,8 @@ LEASE_SECONDS = env_int("LEASE_SECONDS", 30)  # a worker that is silent for so l
 ATTEMPTS = env_int("ATTEMPTS", 3)  # how often a generation is begun before it has failed
 INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
 EXPORTS_A_DAY = env_int("EXPORTS_A_DAY", 5)  # of one person, in 24 hours
+ADDRESS_DAYS = env_int("ADDRESS_DAYS", 90)  # how long it is kept from where a key was used or a stranger came
+APPLICANT_DAYS = env_int("APPLICANT_DAYS", 180)  # how long what somebody asked is kept who did not come in
 DEPARTURE_DAYS = env_int("DEPARTURE_DAYS", 7)  # between asking to be erased and that; 0: at once
 REPORT_HOURS = env_int("REPORT_HOURS", 72)  # until an answer to a report about a public work is due
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import connection
 
-from gateway import access_requests, allowances, notices, sightings
+from gateway import access_requests, allowances, audit, notices, sessions, sightings, tokens
 
 
 @shared_task(name="gateway.mail")
@@ -15,9 +15,14 @@ def mail() -> None:
 @shared_task(name="gateway.tidy")
 def tidy() -> None:
     """Make next months' partitions of the audit log, so that none is ever missing; end what is left of last month;
-    remind admins of requests that are due; erase from where and by what credentials were used long ago."""
+    remind admins of requests that are due; erase from where and by what credentials were used long ago, and what people
+    left who are nobody here."""
     with connection.cursor() as cursor:
         cursor.execute("select audit.ensure_partitions()")
     allowances.expire()
     access_requests.remind()
     sightings.forget_old()
+    tokens.forget_old()
+    sessions.forget_old()
+    access_requests.forget_old()
+    audit.forget_old()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, OuterRef, Q, QuerySet
 from django.db.models.functions import Least, Now
 from django.db.transaction import atomic
@@ -186,6 +187,15 @@ def revoke(token: Token, *, by: Actor) -> None:
                 audit.record("token.revoked", by=by, subject=ends)
             # Asked after the UPDATE, which has waited for a rotation at this moment.
             ends = Token.objects.filter(replaces=ends.pk, self_made=True).first()
+
+
+def forget_old() -> int:
+    """Erase from where and for what tokens were used that nobody used for ADDRESS_DAYS; return of how many."""
+    if not settings.ADDRESS_DAYS:
+        return 0
+    long_ago = Now() - timedelta(days=settings.ADDRESS_DAYS)
+    old = Token.objects.filter(~Q(last_use="") | Q(last_address__isnull=False), last_used_at__lt=long_ago)
+    return old.update(last_address=None, last_use="")
 
 
 def _make(*, by: Actor, action: str, scopes: list[str], **facts: Any) -> tuple[Token, str]:

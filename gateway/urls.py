@@ -101,7 +101,6 @@ urlpatterns = [
     path("program/members/<hex:membership>/place", members.place),
     path("program/cohorts/<hex:cohort>/seats", members.set_seats),
     path("membership", members.mine),
-    path("leave", members.leave),
     path("access/visits", impersonations.visits),
     path("program/impersonation", impersonations.looking),
     path("impersonation/end", impersonations.end),

@@ -167,3 +167,30 @@ class DeclineForm(forms.Form):
         help_text="They read it in the letter, with what they can do if they think that it is wrong.",
         widget=forms.Textarea(attrs={"rows": 4}),
     )
+
+
+class LeaveForm(forms.Form):
+    """The word that confirms it; `how` is what one chose on the page before."""
+
+    WORDS = {"": "leave", "anonymise": "anonymise", "delete": "delete"}
+
+    how = forms.ChoiceField(choices=[(how, how) for how in WORDS], required=False, widget=forms.HiddenInput)
+    keeps_public = forms.BooleanField(label="Leave what I published and signed on view", required=False)
+    word = forms.CharField(
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, how: str = "", public: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = self.WORDS[how]
+        self.fields["how"].initial = how
+        self.fields["word"].label = f"Type “{self.expected}” to confirm"
+        if how != "anonymise" or not public:
+            del self.fields["keeps_public"]
+
+    def clean_word(self) -> str:
+        word: str = self.cleaned_data["word"].strip().lower()
+        if word != self.expected:
+            raise forms.ValidationError(f"Type the word “{self.expected}”, and nothing else.")
+        return word

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from review import clock, decisions, radius, reports
+from review import clock, decisions, departure, radius, reports
 
 
 @shared_task(name="review.announce")
@@ -29,3 +29,9 @@ def answer_reports() -> None:
     reports.settle()
     reports.remind()
     reports.forget()
+
+
+@shared_task(name="review.depart")
+def depart() -> None:
+    """Go on erasing those whose departure is due, each for some seconds."""
+    departure.run_due()

@@ -74,6 +74,8 @@ POSTS = {
     "program/cohorts/<hex:cohort>/seats": (DETOUR, 403, 403, 403, 403, 302),
     "export": (DETOUR, 200, 200, 200, 200, 200),
     "v1/export": (401, 200, 200, 403, 403, 403),
+    "leave/stay": (DETOUR, 404, *NOT_MINE),
+    "departed/<str:secret>/take-back": (404,) * 6,
     "leave": (DETOUR, 422, 422, 422, 422, 422),
     "apply": (403,) * 6,  # closed, until an admin opens it
     "apply/<str:secret>/withdraw": (404,) * 6,
@@ -138,7 +140,7 @@ PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
 ANYBODY = (
     *("works/", "reports/", "feed.", "oembed", "robots.txt", ".well-known/", "policy.json", "policy/<", "schemas/"),
-    *("invitations/", "sign-in/", "terms/<", "apply/", "g/"),
+    *("invitations/", "sign-in/", "terms/<", "apply/", "g/", "departed/"),
 )
 OPEN = ("v1/publications", "v1/reports", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
 

@@ -24,7 +24,8 @@ RULES = {
     gateway: "access_requests actors addresses allowances audit.record brakes canaries consents contributions grants guest_passes impersonations keys leaks limits members networks notices prepared pulses second_factors sessions sightings sign_in_links spreadsheets states terms tokens traces wordings",
     generation: "catalogue endings generations guests limits media.files media.serve scheduling worker",
     review: (
-        "appeals clock conflicts consents decisions dossier founding history letters looks overview policies policy "
+        "appeals clock conflicts consents decisions departure dossier founding history letters looks overview policies "
+        "policy "
         "publishing queue radius reasons reports statements submissions"
     ),
 }

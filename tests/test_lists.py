@@ -18,7 +18,7 @@ from gateway import (
     tokens,
 )
 from gateway.actors import Actor
-from gateway.models import Export
+from gateway.models import Departure, Export
 from gateway.models.base import new_id
 from gateway.terms import Price
 from review import queue, reports
@@ -55,6 +55,8 @@ def grow(artist, reviewer, admin, n: int) -> None:
         impersonations.begin(artist.user, by=admin, reason="x")
         consents.grant("train", by=artist, work=new_id())
         Export.objects.create(user=artist.user, ended_at=Now())
+        Departure.objects.create(user=artist.user, kind="delete", due_at=Now())
+        Departure.objects.filter(state="asked").update(state="cancelled", ended_at=Now())
         for _ in range(3):
             done = contributions.report(by=artist, kind="feedback", title="x", body="x")
         contributions.decline(done, by=admin, reason="x")
@@ -103,7 +105,7 @@ LISTS = {
             for path in (
                 "gateway/user", "gateway/membership", "gateway/invitation", "gateway/token", "gateway/allowance",
                 "gateway/ledgerentry", "gateway/notice", "gateway/sighting", "gateway/canary", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
-                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent", "gateway/export",
+                "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent", "gateway/export", "gateway/departure",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
-from django.core.exceptions import ValidationError
 
 from gateway.models import Cohort
 
@@ -105,19 +104,3 @@ class SeatsForm(forms.Form):
     seats = forms.IntegerField(
         label="Seats", min_value=0, max_value=1_000_000, required=False, help_text="Empty: no limit."
     )
-
-
-class LeaveForm(forms.Form):
-    WORD = "leave"
-
-    word = forms.CharField(
-        label=f"Type “{WORD}” to confirm",
-        max_length=20,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
-    )
-
-    def clean_word(self) -> str:
-        word: str = self.cleaned_data["word"].strip().lower()
-        if word != self.WORD:
-            raise ValidationError(f"Type the word “{self.WORD}”, and nothing else.")
-        return word

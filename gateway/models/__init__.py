@@ -5,6 +5,7 @@ from .audit import Detail, Entry
 from .brakes import Brake
 from .consents import Consent
 from .contributions import Contribution
+from .departures import Departure
 from .exports import Export
 from .guest_passes import GuestPass
 from .impersonations import Impersonation
@@ -23,6 +24,7 @@ __all__ = [
     "Cohort",
     "Consent",
     "Contribution",
+    "Departure",
     "Detail",
     "Entry",
     "Export",

@@ -10,11 +10,11 @@ from django.db.models import Case, Max, When
 from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, members, refusals
 from gateway.actors import Actor
-from gateway.forms.members import CreditsForm, LeaveForm, MoveForm, PlaceForm, ReasonForm, SeatsForm
+from gateway.forms.members import CreditsForm, MoveForm, PlaceForm, ReasonForm, SeatsForm
 from gateway.models import Cohort, Membership
 from gateway.views.pages import page
 
@@ -116,23 +116,6 @@ def mine(request: HttpRequest, actor: Actor) -> HttpResponse:
     membership = actor.membership or actor.former
     changes = membership.changes.select_related("made_by").order_by("-id")[:100] if membership else []
     return render(request, "gateway/membership.html", {"membership": membership, "changes": changes})
-
-
-@access.signed_in
-@require_http_methods(["GET", "HEAD", "POST"])
-def leave(request: HttpRequest, actor: Actor) -> HttpResponseBase:
-    """What stays and what goes, before one leaves."""
-    form = LeaveForm(request.POST or None)
-    refusal: refusals.Refused | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            members.leave(by=actor)
-        except refusals.Refused as refused:
-            refusal = refused
-        else:
-            return redirect("/membership")
-    context = {"membership": actor.membership, "form": form, "refusal": refusal}
-    return page(request, "gateway/leave.html", context)
 
 
 FORMS: dict[str, Callable[..., Any]] = {

@@ -116,3 +116,22 @@ def discard(outputs: list[Output]) -> None:
     """Throw away what no row will name."""
     for output in outputs:
         default_storage.delete(output.path)
+
+
+def erase(generation: Generation) -> None:
+    """Throw away every file of a generation, also what an attempt left that died. Where nothing is, is no error."""
+    for path in generation.outputs.values_list("path", flat=True):
+        default_storage.delete(path)
+    _empty(f"outputs/{generation.pk.hex}")
+
+
+def _empty(folder: str) -> None:
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in files:
+        default_storage.delete(f"{folder}/{name}")
+    for name in folders:
+        _empty(f"{folder}/{name}")
+    default_storage.delete(folder)

@@ -11,6 +11,7 @@ from gateway import audit, refusals
 from gateway.actors import Actor
 from generation import media
 from generation.models import Generation, Output
+from review import statements
 from review.dossier.archive import PIECE, Member
 from review.dossier.rows import briefly, each, lines, pretty
 from review.models import Appeal, Clause, Decision, Publication, Revision, Submission
@@ -27,7 +28,9 @@ def told(by: Actor) -> Iterator[Member]:
         clauses = {clause.pk: clause for clause in Clause.objects.all()}
     for submission in each(_submissions(by)):
         path = f"submissions/{submission.created_at:%Y-%m-%d}-{submission.pk.hex}.json"
-        yield Member(path, pretty(_submission(submission, clauses)))
+        with briefly():
+            shown = _submission(submission, clauses)
+        yield Member(path, pretty(shown))
     yield Member("looked/reviewers.jsonl", lines(_looks(by)))
 
 
@@ -158,6 +161,7 @@ def _decision(row: Decision, revision: Revision, clauses: dict[UUID, Clause]) ->
         "to_seconds": row.to_seconds,
         "region": row.region,
         "letter": {"subject": subject, "body": body},
+        "statement": statements.statement(row) if row.verdict in Decision.REFUSALS else None,
         "appeal": _appeal(appeal) if appeal else None,
     }
 

@@ -34,6 +34,8 @@ TABLES = {
     "gateway.Invitation": "artist.json",
     "gateway.AccessRequest": "artist.json",
     "gateway.Export": "artist.json",
+    "gateway.Departure": "artist.json",
+    "review.Report": "not: what others wrote; what came of it stands in submissions/",
     "gateway.Cohort": "artist.json: its name",
     "gateway.Terms": "terms/",
     "gateway.TermsAcceptance": "terms/",
@@ -165,6 +167,7 @@ def test_it_says_what_there_is(rich, tmp_path, admin):
     assert decision["appeal"]["answer"] == heard["id"]
     assert decision["facts"] in decision["letter"]["body"]
     assert decision["clauses"][0]["number"] == 4
+    assert decision["statement"]["decision_facts"] == decision["facts"]
     answers = json.loads(text(archive, "consents.json"))
     assert [row["answer"] for row in answers] == ["given", "revoked"]
     assert answers[1]["stops"]
