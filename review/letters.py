@@ -55,7 +55,7 @@ class Letter:
     @property
     def asks(self) -> str:
         """How it begins."""
-        return reasons.ASKS[self.decision.verdict]
+        return reasons.asks(self.decision)
 
     @property
     def after(self) -> str:

@@ -86,6 +86,14 @@ def redress(decision: Decision) -> str:
     return f"You can appeal, free of charge and until {until:%-d %B %Y}, to somebody who has not decided on this work."
 
 
+def asks(decision: Decision, reported: bool | None = None) -> str:
+    """How a letter begins: what is done, and, of a take-down, whether a report from outside had led to it."""
+    if reported is None:  # all of them: a list has them at hand
+        reported = decision.verdict == "take_down" and bool(decision.reports.all())
+    because = "Somebody from outside had reported it; by whom we never say. " if reported else ""
+    return f"{because}{ASKS[decision.verdict]}"
+
+
 def letter(
     decision: Decision, clauses: Sequence[Clause] | None = None, *, reported: bool | None = None
 ) -> tuple[str, str]:
@@ -106,11 +114,8 @@ def letter(
         )
     named = clauses_of(decision) if clauses is None else clauses
     under = "; ".join(f"clause {clause.number}, {clause.title.lower()}" for clause in named)
-    if reported is None:
-        reported = decision.verdict == "take_down" and decision.reports.exists()
-    because = "Somebody from outside had reported it; by whom we never say. " if reported else ""
     return f"“{title}”: {SUBJECTS[decision.verdict]}", (
-        f"{because}{ASKS[decision.verdict]} under {under}, {place(decision)}:\n\n{decision.facts}\n\n"
+        f"{asks(decision, reported)} under {under}, {place(decision)}:\n\n{decision.facts}\n\n"
         f"{AFTER[decision.verdict]} {redress(decision)} Criticism is never a reason."
     )
 

@@ -34,6 +34,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
     for _ in range(n):
         makers.reported(makers.published(artist), clause=in_force()[0])
         reports.decline(makers.reported(makers.published(artist))[0], by=admin, reason="It does not.")
+        reports.uphold(makers.reported(makers.published(artist))[0], by=admin, reasons=makers.reasons())
         makers.queued(artist)
         makers.completed(artist)
         makers.submitted(artist)

@@ -91,7 +91,7 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def told(self) -> "SubmissionQuerySet":
         """`listed`, with every answer that the artist was given, its appeal, and whether the work was sent anew."""
-        answers = Decision.objects.told().select_related("appeal").order_by("id")
+        answers = Decision.objects.told().select_related("appeal").prefetch_related("reports").order_by("id")
         revisions = Revision.objects.prefetch_related(models.Prefetch("decisions", answers, "answers"))
         anew = self.model.objects.filter(generation=OuterRef("generation"), pk__gt=OuterRef("pk"))
         return (

@@ -215,6 +215,7 @@ def test_upheld_the_work_is_down_and_both_are_told(work, artist, admin, guest, b
     decisions.announce()
     to_artist = Notice.objects.filter(user=artist.user).latest("id")
     assert "taken down" in to_artist.subject and "It blinks at me." in to_artist.body and "appeal" in to_artist.body
+    assert "by whom we never say" in browser_of(artist).get(to_artist.path).content.decode()
     assert "by whom we never say" in to_artist.body and "noor" not in to_artist.body.lower()
     assert statements.statement(report.decision)["source_type"] == "SOURCE_ARTICLE_16"
 
