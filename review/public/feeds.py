@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models.functions import Now
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Greatest, Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.feedgenerator import Atom1Feed, Enclosure, rfc3339_date
@@ -21,7 +22,7 @@ from django.views.decorators.http import require_safe
 
 from gateway import refusals
 from review import consents
-from review.models import Publication
+from review.models import Decision, Publication
 from review.public.answers import asked_anew, at, tell_all
 
 A_PAGE = 50
@@ -33,7 +34,7 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 class Page:
     """A page of the feed: works, what they allow, what went, and the address of the next page."""
 
-    works: list[Publication]
+    works: list[Any]  # publications with `updated_at`
     allowed: dict[UUID, frozenset[str]]
     next: str = ""
     gone: list[Publication] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Page:
     def changed_at(self) -> datetime:
         """When something came or went last, as far as this page knows."""
         ended = [row.ended_at for row in self.gone if row.ended_at]
-        return max([*(row.created_at for row in self.works), *ended], default=NEVER)
+        return max([*(row.updated_at for row in self.works), *ended], default=NEVER)
 
 
 def _fed(write: Callable[[Page], HttpResponse]) -> Callable[[HttpRequest], Any]:
@@ -103,7 +104,7 @@ def atom(page: Page) -> HttpResponse:
             description=_in_words(row),
             author_name=revision.credit,
             pubdate=row.created_at,
-            updateddate=row.created_at,
+            updateddate=row.updated_at,
             unique_id=tag(row),
             item_copyright=f"{revision.credit}, {revision.get_licence_display()}",
             enclosures=[Enclosure(at(row, "/video.mp4"), str(revision.output.size), "video/mp4")],
@@ -136,7 +137,10 @@ def tag(publication: Publication) -> str:
 
 
 def _page(request: HttpRequest) -> Page:
-    rows = Publication.objects.feed().listed().order_by("-id")
+    # What came down and is back by an appeal is news again: else readers would hold to the deleted-entry (RFC 6721).
+    hearings = Decision.objects.effective().filter(revision=OuterRef("revision"), role="appeal")
+    heard_at = Subquery(hearings.order_by("-effective_at").values("effective_at")[:1])
+    rows = Publication.objects.feed().listed().annotate(updated_at=Greatest("created_at", heard_at)).order_by("-id")
     before = request.GET.get("before")
     if before is not None:
         try:
@@ -159,7 +163,7 @@ def _in_words(row: Publication) -> str:
     return render_to_string("public/parts/entry.html", {"revision": row.revision, "address": at(row)}).strip()
 
 
-def _item(row: Publication, allowed: frozenset[str]) -> dict[str, Any]:
+def _item(row: Any, allowed: frozenset[str]) -> dict[str, Any]:
     revision, output = row.revision, row.revision.output
     return {
         "id": tag(row),
@@ -168,6 +172,7 @@ def _item(row: Publication, allowed: frozenset[str]) -> dict[str, Any]:
         "content_html": _in_words(row),
         "image": at(row, "/poster.webp"),
         "date_published": row.created_at.isoformat(),
+        "date_modified": row.updated_at.isoformat(),
         "authors": [{"name": revision.credit}],
         "attachments": [
             {

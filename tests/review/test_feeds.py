@@ -45,7 +45,17 @@ def tidy(told: dict) -> list[str]:
             must(bool(attachment["url"]) and "/" in attachment["mime_type"], "attachments")
             must(isinstance(attachment["size_in_bytes"], int), "size_in_bytes")
             must(isinstance(attachment["duration_in_seconds"], (int, float)), "duration_in_seconds")
-        known = {"id", "url", "title", "content_html", "image", "date_published", "authors", "attachments"}
+        known = {
+            "id",
+            "url",
+            "title",
+            "content_html",
+            "image",
+            "date_published",
+            "date_modified",
+            "authors",
+            "attachments",
+        }
         must(all(name in known or name.startswith("_") for name in item), "a name of ours without an underscore")
     must(len({item["id"] for item in told["items"]}) == len(told["items"]), "ids")
     return wrong

@@ -369,4 +369,6 @@ def test_a_take_down_that_an_appeal_overturned_says_so_to_its_reporter(work, art
     appeals.overturn(submission, by=reviewer, message="It is.")
     decisions.announce()
     assert guest.get(f"/works/{work.pk.hex}").status_code == 200
+    (item,) = guest.get("/feed.json").json()["items"]
+    assert item["date_modified"] > item["date_published"]  # news again, to readers that had let go of it
     assert "the work is public again" in guest.get(f"/reports/{secret}").content.decode()
