@@ -289,6 +289,18 @@ class AnswerComing(Refused):
     status = 409
 
 
+class BadKey(Refused):
+    """The key for “{act}” is one character that can be seen, or Space, or none; 1 to 9 name clauses."""
+
+    status = 400
+
+
+class KeyTaken(Refused):
+    """{key} would do two things: “{one}” and “{other}”. Give one of them another key, or none."""
+
+    status = 400
+
+
 class AlreadyNamed(Refused):
     """This conflict of interest is named already."""
 

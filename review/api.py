@@ -16,7 +16,8 @@ from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
 from generation.views import own
-from review import appeals, consents, decisions, desk, letters, publishing, queue, reasons, submissions
+from review import appeals, consents, decisions, letters, publishing, queue, reasons, submissions
+from review.desk import work
 from review.models import LICENCES, Clause, Decision, Publication, Submission
 from review.public import answers
 from review.reasons import Reasons
@@ -224,6 +225,14 @@ def _mine(resource: Resource, pk: Any) -> Submission:
 
 # ---------------------------------------------------------------- reviews (reviewers)
 
+ALWAYS = ("renew", "release", "conflict")
+ANSWERS = {
+    "first": ("approve", "reject", "request_changes", "escalate"),
+    "second": ("approve", "reject", "request_changes", "escalate"),
+    "escalated": ("approve", "reject", "request_changes"),
+    "appeal": ("uphold", "overturn"),
+}
+
 
 def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
     """A submission as a reviewer sees it; the work itself only under a lease."""
@@ -231,14 +240,17 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
         "id": show_id("submission", row.pk),
         "object": "review",
         "status": row.state,
+        "lane": row.lane,
         "due_at": row.due_at,
         "cohort": row.membership.cohort.name,
         "revision": _revision(row.current),
         "lease_until": row.lease_until if held else None,
-        "actions": ["renew", "release", "approve", "reject", "request_changes", "escalate"] if held else ["take"],
+        "kept": row.renewals if held else None,
+        "actions": [*ALWAYS, *ANSWERS[row.lane]] if held and row.lane else ["take"],
     }
     if held:
         generation = row.must_have_revision().output.generation
+        clauses = {clause.pk: clause for clause in Clause.objects.all()}
         shown |= {
             "prompt": generation.prompt,
             "by_guest": generation.guest_pass_id is not None,
@@ -247,16 +259,41 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
             "steps": generation.steps,
             "size": generation.size,
             "seconds": generation.seconds,
+            "earlier": [
+                {**_decision(decision, clauses), "role": decision.role, "note": decision.note}
+                for decision in decisions.earlier(row)
+            ],
         }
+        if (appeal := appeals.open_about(row) if row.lane == "appeal" else None) is not None:
+            shown["appeal"] = {
+                "id": show_id("appeal", appeal.pk),
+                "words": appeal.words,
+                "decision": _decision(appeal.decision, clauses),
+            }
     return shown
 
 
+class Lane(serializers.Serializer[Any]):
+    """In which line: all of them unless one is named."""
+
+    lane = serializers.ChoiceField(choices=Submission.LANES, required=False, allow_null=True, default=None)
+
+
+class Hearing(serializers.Serializer[Any]):
+    """The answer to an appeal: `message` is read by the artist, `note` by colleagues."""
+
+    message = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
 class Reviews(Resource):
-    """What waits, due first."""
+    """What waits, due first; `?lane=` one line of it."""
 
     def get(self, request: Request) -> Response:
         self.actor.must_have("review")
-        rows = queue.waiting_for(self.actor).listed()[:100]
+        asked = Lane(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        rows = queue.waiting_for(self.actor, **asked.validated_data).listed()[:100]
         return Response({"object": "list", "data": [show_review(row, held=False) for row in rows]})
 
 
@@ -264,7 +301,9 @@ class NextReview(Resource):
     """Take what is due first, under a lease of ten minutes."""
 
     def post(self, request: Request) -> Response:
-        taken = queue.take_next(by=self.actor)
+        asked = Lane(data=request.data)
+        asked.is_valid(raise_exception=True)
+        taken = queue.take_next(by=self.actor, **asked.validated_data)
         return Response(show_review(queue.look(taken.pk, by=self.actor), held=True))
 
 
@@ -286,12 +325,12 @@ class ReviewContent(Resource):
     def get(self, request: Request, submission_id: str) -> HttpResponseBase:
         self.actor.must_have("review")
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
-        opened = desk.open_held(self.actor, read_id("submission", submission_id), kind)
+        opened = work.open_held(self.actor, read_id("submission", submission_id), kind)
         return media.respond(request._request, opened)
 
 
 class ReviewAct(Resource):
-    """take, renew, release, approve, reject, request_changes, escalate, undo."""
+    """take, renew, release, conflict, approve, reject, request_changes, escalate, uphold, overturn, undo."""
 
     act: str = ""
 
@@ -307,19 +346,26 @@ class ReviewAct(Resource):
             queue.renew(found, by=self.actor)
         elif self.act == "release":
             queue.release(found, by=self.actor)
+        elif self.act == "conflict":
+            queue.decline(found, by=self.actor)
         elif self.act == "undo":
             _undo(self, found)
         else:
             return Response(_decision(self._decide(request, found)))
-        held = self.act != "release"
+        held = self.act not in ("release", "conflict")
         return Response(show_review(_any(found), held=held))
 
     def _decide(self, request: Request, found: Submission) -> Decision:
+        if self.act in ("uphold", "overturn"):
+            answer = Hearing(data=request.data)
+            answer.is_valid(raise_exception=True)
+            hears = appeals.overturn if self.act == "overturn" else appeals.uphold
+            return hears(found, by=self.actor, **answer.validated_data)
         asked = Verdict(data=request.data)
         asked.is_valid(raise_exception=True)
         note = asked.validated_data["note"]
         if self.act == "approve":
-            return decisions.approve(found, by=self.actor, note=note)
+            return decisions.approve(found, by=self.actor, note=note, considered=asked.reasons().clauses)
         if self.act == "escalate":
             return decisions.escalate(found, by=self.actor, note=note)
         rule = decisions.reject if self.act == "reject" else decisions.request_changes

@@ -53,6 +53,12 @@ def file(decision: Decision, *, by: Actor, words: str) -> Appeal:
     return appeal
 
 
+def open_about(submission: Submission) -> Appeal | None:
+    """The appeal that waits to be heard about this work, with the answer that it is against."""
+    open_now = Appeal.objects.filter(decision__revision__submission=submission, state="open")
+    return open_now.select_related("decision__revision").first()
+
+
 def withdraw(appeal: Appeal, *, by: Actor) -> None:
     """Take an appeal back before it is heard.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -42,6 +42,12 @@ def name(reviewer: User, artist: User, *, by: Actor) -> Conflict:
     except IntegrityError:
         raise refusals.AlreadyNamed from None
     return conflict
+
+
+def named_by(user: User) -> QuerySet[Conflict]:
+    """The conflicts that this person named themselves and that hold."""
+    rows = Conflict.objects.filter(named_by=user, lifted_at__isnull=True)
+    return rows.select_related("artist", "reviewer").order_by("-id")
 
 
 def lift(conflict: Conflict, *, by: Actor) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import DateTimeField, Func, Q
+from django.db.models import DateTimeField, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -104,6 +104,17 @@ def undo(decision: Decision, *, by: Actor) -> None:
         else:
             states.move(submission, decision.state_before, by=by, **again)
         audit.record("decision.undone", by=by, subject=decision)
+
+
+def earlier(submission: Submission) -> QuerySet[Decision]:
+    """The answers to this work so far, as its next reviewer may know them: a second look is blind to the first.
+
+    Of earlier versions it sees what the artist was told, and no more.
+    """
+    known = Decision.objects.effective().filter(revision__submission__generation=submission.generation_id)
+    if submission.lane == "second":
+        known = known.filter(decides=True).exclude(revision=submission.current)
+    return known.select_related("revision__submission").order_by("id")
 
 
 def announce() -> int:

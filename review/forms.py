@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 
 from gateway.models.brakes import SCOPES
-from review.models import LICENCES, Clause
+from review import shortcuts
+from review.models import LICENCES, Clause, Preferences
 from review.reasons import Reasons
 
 
@@ -72,6 +73,45 @@ class DecisionForm(forms.Form):
             to_seconds=None if cleaned["whole"] else cleaned["to_seconds"],
             region="the whole clip" if cleaned["whole"] else "",
         )
+
+
+class HearingForm(forms.Form):
+    """The answer to an appeal."""
+
+    message = forms.CharField(
+        label="What you saw, and why",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        max_length=5000,
+        required=False,
+    )
+    note = forms.CharField(
+        label="Note for colleagues; the artist does not read it",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=2000,
+        required=False,
+    )
+
+
+class KeysForm(forms.Form):
+    """A key for each act. What is no key, and what would do two things, is the rules' to say."""
+
+    def __init__(self, *args: Any, preferences: Preferences, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "key-%s", **kwargs})
+        chosen = shortcuts.chosen(preferences)
+        for act in shortcuts.ACTS:
+            self.fields[act.name] = forms.CharField(
+                label=act.does,
+                max_length=5,
+                required=False,
+                strip=False,
+                initial=chosen[act.name],
+                widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+            )
+        self.fields["keys_on"] = forms.BooleanField(label="Use these keys", required=False, initial=preferences.keys_on)
+
+    def keys(self) -> dict[str, str]:
+        """Of a valid form."""
+        return {act.name: self.cleaned_data[act.name] for act in shortcuts.ACTS}
 
 
 class BrakeForm(forms.Form):

@@ -4,7 +4,8 @@ Four lanes, each its own line, oldest due first: first looks, second looks, esca
 column that the database makes of its state, so nothing slips from one into another.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +56,12 @@ def lanes() -> dict[str, int]:
     return dict.fromkeys(Submission.LANES, 0) | dict(counted)
 
 
+def lanes_for(by: Actor) -> dict[str, int]:
+    """How many wait in each lane that `by` could take."""
+    counted = waiting_for(by).order_by().values_list("lane").annotate(n=Count("pk"))
+    return dict.fromkeys(Submission.LANES, 0) | dict(counted)
+
+
 def held_by(by: Actor) -> SubmissionQuerySet:
     """What `by` holds at this moment."""
     return held().filter(holder=by.must_be_reviewer())
@@ -63,6 +70,19 @@ def held_by(by: Actor) -> SubmissionQuerySet:
 def held() -> SubmissionQuerySet:
     """What any reviewer holds at this moment."""
     return Submission.objects.filter(lease_until__gt=Now(), lane__isnull=False)
+
+
+def held_beside(by: Actor) -> SubmissionQuerySet:
+    """What is held at this moment, by `by` and by colleagues; not by whom their own works are, nor a conflict's."""
+    reviewer = by.must_be_reviewer()
+    rows = held().filter(conflicts.none_for(reviewer))
+    return rows.select_related("holder").order_by("lease_until", "id")
+
+
+def skipped_by(by: Actor, rows: Sequence[Submission]) -> dict[UUID, datetime]:
+    """Which of `rows` they have let go lately, and until when those come after all others."""
+    skipped = Skip.objects.filter(reviewer=by.must_be_reviewer(), submission__in=rows, until__gt=Now())
+    return dict(skipped.values_list("submission_id", "until"))
 
 
 def look(pk: UUID, *, by: Actor) -> Submission:
@@ -88,18 +108,21 @@ def take_next(*, by: Actor, lane: str | None = None) -> Submission:
     Raises ReviewersOnly, MissingScope, NothingWaiting.
     """
     by.must_have("review")
-    reviewer = by.must_be_reviewer()
-    skipped = Skip.objects.filter(submission=OuterRef("pk"), reviewer=reviewer, until__gt=Now())
     with atomic():
-        # Skipping locked rows, ten reviewers at once get ten works, and nobody waits.
-        rows = waiting_for(by, lane).select_for_update(skip_locked=True, of=("self",))
-        submission = rows.filter(~Exists(skipped)).first()
-        if submission is None:
-            submission = rows.exclude(Exists(skipped.filter(renewals__gte=RENEWALS))).first()
+        submission = _take_first(by, lane) or _take_first(by, lane, again=True)
         if submission is None:
             raise refusals.NothingWaiting
-        _hold(submission, reviewer, by)
     return submission
+
+
+def skip(submission: Submission, *, by: Actor, lane: str | None = None) -> Submission | None:
+    """Let it go without a word and take the next instead, in one lane or in all; nothing where nothing else waits.
+
+    Raises NotHeld.
+    """
+    with atomic():
+        release(submission, by=by)
+        return _take_first(by, lane)
 
 
 def take(submission: Submission, *, by: Actor) -> Submission:
@@ -144,6 +167,29 @@ def release(submission: Submission, *, by: Actor) -> None:
         )
         Submission.objects.filter(pk=mine.pk).update(holder=None, lease_until=None, renewals=0)
         audit.record("submission.released", by=by, subject=submission)
+
+
+def decline(submission: Submission, *, by: Actor) -> None:
+    """I know this artist: let it go, and get none of theirs from now on. Raises NotHeld, AlreadyNamed."""
+    by.must_have("review")
+    reviewer = by.must_be_reviewer()
+    with atomic():
+        mine = held_by(by).select_related("membership__user").filter(pk=submission.pk).first()
+        if mine is None:
+            raise refusals.NotHeld
+        conflicts.name(reviewer, mine.membership.user, by=by)
+
+
+def _take_first(by: Actor, lane: str | None, *, again: bool = False) -> Submission | None:
+    """`again`: also what one has let go. Skipping locked rows, ten reviewers at once get ten works, and none waits."""
+    reviewer = by.must_be_reviewer()
+    skipped = Skip.objects.filter(submission=OuterRef("pk"), reviewer=reviewer, until__gt=Now())
+    kept_away = skipped.filter(renewals__gte=RENEWALS) if again else skipped
+    rows = waiting_for(by, lane).select_for_update(skip_locked=True, of=("self",))
+    submission = rows.filter(~Exists(kept_away)).first()
+    if submission is not None:
+        _hold(submission, reviewer, by)
+    return submission
 
 
 def _hold(submission: Submission, reviewer: User, by: Actor) -> None:

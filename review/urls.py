@@ -7,7 +7,6 @@ from review import (
     brake_api,
     consent_api,
     consenting,
-    desk,
     export_api,
     governing,
     leaving,
@@ -18,6 +17,7 @@ from review import (
     stating,
     views,
 )
+from review.desk import line, own, work
 from review.public import feeds, machines, oembed, pages
 from review.public import reports as public_reports
 
@@ -98,20 +98,30 @@ urlpatterns = [
     path("submissions/<hex:submission>/appeal", views.appeal),
     path("submissions/<hex:submission>/appeal/withdraw", views.withdraw_appeal),
     path("publications/<hex:publication>/withdraw", views.withdraw_publication),
-    path("review", desk.show_queue),
-    path("review/next", desk.take_next),
-    path("review/<hex:submission>", desk.desk),
-    path("review/<hex:submission>/take", desk.take),
-    path("review/<hex:submission>/renew", desk.renew),
-    path("review/<hex:submission>/release", desk.release),
+    path("review", line.show_queue),
+    path("review/next", line.take_next),
+    path("review/record", own.record),
+    path("review/conflicts/<hex:conflict>/lift", own.lift_conflict),
+    path("review/keys", own.keys),
+    path("review/precedents/<int:number>", own.clause_precedents),
+    path("review/decisions/<hex:decision>/undo", line.undo),
+    path("review/<hex:submission>", work.desk),
+    path("review/<hex:submission>/take", line.take),
+    path("review/<hex:submission>/renew", work.renew),
+    path("review/<hex:submission>/release", work.release),
+    path("review/<hex:submission>/skip", work.skip),
+    path("review/<hex:submission>/conflict", work.name_conflict),
     *(
-        path(f"review/<hex:submission>/{verdict}", desk.decide, {"verdict": verdict})
+        path(f"review/<hex:submission>/{verdict}", work.decide, {"verdict": verdict})
         for verdict in ("approve", "request-changes", "reject", "escalate")
     ),
-    path("review/<hex:submission>/video.mp4", desk.file, {"kind": "video"}),
-    path("review/<hex:submission>/poster.webp", desk.file, {"kind": "poster"}),
-    path("review/<hex:submission>/sheet.webp", desk.file, {"kind": "sheet"}),
-    path("review/decisions/<hex:decision>/undo", desk.undo),
+    *(
+        path(f"review/<hex:submission>/{outcome}", work.hear, {"outcome": outcome})
+        for outcome in ("uphold", "overturn")
+    ),
+    path("review/<hex:submission>/video.mp4", work.file, {"kind": "video"}),
+    path("review/<hex:submission>/poster.webp", work.file, {"kind": "poster"}),
+    path("review/<hex:submission>/sheet.webp", work.file, {"kind": "sheet"}),
     path("v1/submissions", api.Submissions.as_view()),
     path(SUBMISSION, api.OneSubmission.as_view()),
     *(path(f"{SUBMISSION}/{act}", api.SubmissionAct.as_view(act=act)) for act in SUBMISSION_ACTS),
@@ -121,7 +131,19 @@ urlpatterns = [
     path(f"{REVIEW}/content", api.ReviewContent.as_view()),
     *(
         path(f"{REVIEW}/{act}", api.ReviewAct.as_view(act=act))
-        for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
+        for act in (
+            "take",
+            "renew",
+            "release",
+            "approve",
+            "reject",
+            "request_changes",
+            "escalate",
+            "undo",
+            "uphold",
+            "overturn",
+            "conflict",
+        )
     ),
     path("v1/brakes", brake_api.Brakes.as_view()),
     path("v1/brakes/preview", brake_api.BrakePreview.as_view()),

@@ -51,53 +51,99 @@ for (const box of document.querySelectorAll("[data-keep]")) {
 
 // ---------------------------------------------------------------- the letter, and what it still lacks
 
-const said = {
-  clauses: () => [...form.querySelectorAll("[data-letter-clause]:checked")].map((box) => box.dataset.letterClause),
-  facts: () => form.elements.facts.value.trim(),
-  place: () => {
-    if (form.elements.whole.checked) return "the whole clip";
-    const seconds = (name) => Number(form.elements[name].value).toFixed(1);
-    if (form.elements.from_seconds.value === "") return "";
-    const from = `from ${seconds("from_seconds")} s`;
-    return form.elements.to_seconds.value === "" ? from : `${from} to ${seconds("to_seconds")} s`;
-  },
-};
+const facts = () => (form.elements.facts ?? form.elements.message).value.trim();
+const clauses = () => [...form.querySelectorAll("[data-letter-clause]:checked")];
 
-function write(place, words, missing) {
-  place.textContent = words || missing;
-  place.classList.toggle("missing", !words);
+function place() {
+  if (form.elements.whole.checked) return "the whole clip";
+  const seconds = (name) => Number(form.elements[name].value).toFixed(1);
+  if (form.elements.from_seconds.value === "") return "";
+  const from = `from ${seconds("from_seconds")} s`;
+  return form.elements.to_seconds.value === "" ? from : `${from} to ${seconds("to_seconds")} s`;
+}
+
+function missing() {
+  if (form.elements.message) return [[facts(), "what the artist reads", form.elements.message]].filter(([there]) => !there);
+  return [
+    [clauses().length, "a clause", form.querySelector("[data-letter-clause]")],
+    [facts(), "what you saw", form.elements.facts],
+    [place(), "where in the clip", form.elements.from_seconds],
+  ].filter(([there]) => !there);
+}
+
+function write(part, words, lacks) {
+  if (!part) return;
+  part.textContent = words || lacks;
+  part.classList.toggle("missing", !words);
 }
 
 function letter() {
   const box = form.querySelector("[data-letter]");
+  if (!box) return;
   const as = form.elements.letter_as.value;
   for (const part of box.querySelectorAll("[data-as]")) part.hidden = part.dataset.as !== as;
-  write(box.querySelector("[data-letter-clauses]"), said.clauses().join("; "), "[which clause]");
-  write(box.querySelector("[data-letter-place]"), said.place(), "[where]");
-  write(box.querySelector("[data-letter-facts]"), said.facts(), "[what you saw]");
+  write(box.querySelector("[data-letter-facts]"), facts(), form.elements.message ? "[your words]" : "[what you saw]");
+  if (!form.elements.message) {
+    write(box.querySelector("[data-letter-clauses]"), clauses().map((box) => box.dataset.letterClause).join("; "), "[which clause]");
+    write(box.querySelector("[data-letter-place]"), place(), "[where]");
+  }
   const whole = !missing().length;
   for (const button of document.querySelectorAll("[data-verdict-button]")) {
     button.classList.toggle("hand", whole && button.dataset.verdictButton === as);
   }
+  const ticked = new Set(clauses().map((clause) => clause.dataset.number));
+  for (const line of document.querySelectorAll("[data-precedent]")) {
+    line.classList.toggle("soft", !ticked.has(line.dataset.precedent));
+  }
 }
 
-function missing() {
-  return [
-    [said.clauses().length, "a clause", form.querySelector("[data-letter-clause]")],
-    [said.facts(), "what you saw", form.elements.facts],
-    [said.place(), "where in the clip", form.elements.from_seconds],
-  ].filter(([there]) => !there);
-}
-
-function prepare(button, event) {
+function lacks(button) {
   form.elements.letter_as.value = button.dataset.verdictButton;
-  const lacks = missing();
   letter();
-  if (!lacks.length) return;
-  event.preventDefault();
-  const what = button.dataset.verdictButton === "reject" ? "A refusal" : "A request for changes";
-  say(`${what} still needs ${lacks.map(([, words]) => words).join(", ")}. Nothing is sent yet.`);
-  lacks[0][2].focus();
+  const lacking = missing();
+  if (!lacking.length) return false;
+  const what = {
+    reject: "A refusal",
+    request_changes: "A request for changes",
+    overturn: "The answer to an appeal",
+    uphold: "The answer to an appeal",
+  }[button.dataset.verdictButton];
+  say(`${what} still needs ${lacking.map(([, words]) => words).join(", ")}. Nothing is sent yet.`);
+  lacking[0][2].focus();
+  return true;
+}
+
+// ---------------------------------------------------------------- sending: a lost connection loses nothing
+
+const LOST = "The connection is lost and nothing was sent. What you wrote stays here: press again when you are back.";
+const UNSURE = "No answer came back. What you wrote stays here. Press again: if it had arrived after all, you are told so.";
+let sending = false;
+
+async function send(button) {
+  if (sending) return;
+  sending = true;
+  button.setAttribute("aria-disabled", "true");
+  let answer = null;
+  try {
+    answer = await fetch(button.formAction, {
+      method: "POST",
+      body: new FormData(form, button),
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(20_000),
+    });
+  } catch (error) {
+    say(error.name === "TimeoutError" ? UNSURE : LOST);
+  }
+  sending = false;
+  button.removeAttribute("aria-disabled");
+  if (!answer) return;
+  if (answer.ok && answer.headers.get("Content-Type")?.startsWith("application/json")) {
+    location.assign((await answer.json()).next);
+    return;
+  }
+  // A "no" changes nothing, so it can be asked for again: as a page, which says why and has what was typed in it.
+  form.dataset.asPage = "yes";
+  form.requestSubmit(button);
 }
 
 // ---------------------------------------------------------------- the lease
@@ -139,12 +185,14 @@ function watch(lease) {
         headers: { Accept: "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
       });
       if (answer.ok) {
-        lease.dataset.until = (await answer.json()).lease_until;
+        const { lease_until: until, kept } = await answer.json();
+        lease.dataset.until = until;
+        lease.querySelector("[data-kept]").textContent = `kept ${kept} of ${lease.dataset.most} times`;
         say("");
         tick();
       } else {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        say(page.querySelector("main .error p")?.textContent ?? "It could not be kept longer. What you wrote stays in this tab.");
+        say(page.querySelector("main [role=alert] p, main .error p")?.textContent ?? "It could not be kept longer. What you wrote stays in this tab.");
       }
     } catch {
       say("The connection is lost. What you wrote stays in this tab; try again in a moment.");
@@ -158,31 +206,36 @@ function watch(lease) {
 
 if (form) {
   restore();
-  form.querySelector("[data-letter]").hidden = false;
+  for (const box of form.querySelectorAll("[data-letter]")) box.hidden = false;
   letter();
   form.addEventListener("input", () => {
     keep();
     letter();
   });
-  form.addEventListener("submit", keep);
+  form.addEventListener("submit", (event) => {
+    keep();
+    if (form.dataset.asPage || !event.submitter) return;
+    event.preventDefault();
+    if (event.submitter.dataset.verdictButton && lacks(event.submitter)) return;
+    send(event.submitter);
+  });
+  addEventListener("pageshow", () => delete form.dataset.asPage); // the browser's “back” may show the page as it was left
   // Enter in a small field sends nothing: a decision is pressed on purpose.
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
   });
-  for (const button of document.querySelectorAll("[data-verdict-button]")) {
-    button.addEventListener("click", (event) => prepare(button, event));
-  }
-  for (const button of form.querySelectorAll("[data-here]")) {
+  const clip = document.querySelector("[data-player] video");
+  for (const button of clip ? form.querySelectorAll("[data-here]") : []) {
     button.hidden = false;
     button.addEventListener("click", () => {
       const field = document.getElementById(button.dataset.here);
-      field.value = document.querySelector("[data-player] video").currentTime.toFixed(2);
+      field.value = clip.currentTime.toFixed(2);
       form.elements.whole.checked = false;
       field.dispatchEvent(new Event("input", { bubbles: true }));
     });
   }
   addEventListener("offline", () => say("The connection is lost. What you wrote stays in this tab."));
-  addEventListener("online", () => say(""));
+  addEventListener("online", () => say("You are connected again: press again to send."));
 }
 
 const lease = document.querySelector("[data-lease]");

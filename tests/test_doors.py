@@ -197,8 +197,13 @@ DOORS = {
     "review/<hex:submission>": (DETOUR, 403, 403, 409, 200, 403),
     **{
         f"review/<hex:submission>/{act}": (DETOUR, 403, 403, 405, 405, 403)
-        for act in ("take", "renew", "release", "approve", "request-changes", "reject", "escalate")
+        for act in ("take", "renew", "release", "skip", "conflict", "approve", "request-changes", "reject", "escalate")
     },
+    **{f"review/<hex:submission>/{act}": (DETOUR, 403, 403, 405, 405, 403) for act in ("uphold", "overturn")},
+    "review/record": (DETOUR, 403, 403, 200, 200, 403),
+    "review/keys": (DETOUR, 403, 403, 200, 200, 403),
+    "review/precedents/<int:number>": (DETOUR, 403, 403, 404, 404, 403),
+    "review/conflicts/<hex:conflict>/lift": (DETOUR, 403, 403, 405, 405, 403),
     "review/<hex:submission>/video.mp4": (DETOUR, 403, 403, 404, 200, 403),
     "review/<hex:submission>/poster.webp": (DETOUR, 403, 403, 404, 200, 403),
     "review/<hex:submission>/sheet.webp": (DETOUR, 403, 403, 404, 200, 403),
@@ -215,7 +220,10 @@ DOORS = {
     "v1/reviews/<str:submission_id>/content": (401, 403, 403, 404, 200, 403),
     **{
         f"v1/reviews/<str:submission_id>/{act}": (401, 405, 405, 405, 405, 405)
-        for act in ("take", "renew", "release", "approve", "reject", "request_changes", "escalate", "undo")
+        for act in (
+            *("take", "renew", "release", "conflict", "approve", "reject", "request_changes", "escalate", "undo"),
+            *("uphold", "overturn"),
+        )
     },
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/preview": (401, 403, 403, 403, 403, 403),
@@ -277,6 +285,7 @@ def address(door: str, submission: Submission) -> str:
         "<hex:asked>": unknown,
         "<hex:membership>": submission.membership_id.hex,
         "<hex:cohort>": submission.membership.cohort_id.hex,
+        "<hex:conflict>": unknown,
         "<hex:decision>": unknown,
         "<hex:brake>": unknown,
         "<hex:report>": unknown,

@@ -25,8 +25,7 @@ RULES = {
     generation: "catalogue endings generations guests limits media.files media.serve scheduling worker",
     review: (
         "appeals clock conflicts consents decisions departure dossier founding history letters looks overview policies "
-        "policy "
-        "publishing queue radius reasons reports statements submissions"
+        "policy precedents publishing queue radius reasons reports shortcuts statements statistics submissions"
     ),
 }
 

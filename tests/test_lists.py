@@ -79,7 +79,7 @@ LISTS = {
         "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/export",
         "/policy", "/policy/4",
     ],
-    "reviewer": ["/review", "/access", "/access/security"],
+    "reviewer": ["/review", "/review?lane=first", "/review/record", "/review/precedents/4", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
         "/program",

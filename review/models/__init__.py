@@ -1,6 +1,7 @@
 """From a submission to a publication."""
 
 from .policy import Clause, Conflict, ReviewPolicy
+from .preferences import Preferences
 from .publications import Publication, SignOff
 from .reports import Report
 from .submissions import LICENCES, Appeal, Decision, Revision, Skip, Submission, SubmissionQuerySet
@@ -11,6 +12,7 @@ __all__ = [
     "Clause",
     "Conflict",
     "Decision",
+    "Preferences",
     "Publication",
     "Report",
     "ReviewPolicy",

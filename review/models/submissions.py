@@ -300,6 +300,11 @@ class Decision(Row):
                 name="decision_to_announce",
             ),
             models.Index(fields=["reviewer", "-id"], name="decision_of_a_reviewer"),
+            models.Index(
+                fields=["-effective_at", "-id"],
+                condition=Q(undone_at__isnull=True) & ~Q(clauses=[]),
+                name="decision_as_precedent",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

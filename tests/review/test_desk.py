@@ -1,12 +1,14 @@
 """The reviewer's pages: the queue, and one work under a lease."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from gateway.models import Entry
-from review import queue, reasons, submissions
-from review.desk import _timecodes
-from review.models import Clause, Decision, Submission
+from review import appeals, conflicts, decisions, queue, reasons, submissions
+from review.desk.work import _timecodes
+from review.models import Appeal, Clause, Conflict, Decision, Submission
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -212,3 +214,198 @@ def test_timecodes_run_from_the_first_frame_to_the_last(frames, seconds):
     assert codes == sorted(codes)
     assert codes[0] == 0
     assert codes[-1] == pytest.approx((frames - 1) * seconds / frames, abs=0.01)
+
+
+# ---------------------------------------------------------------- lanes and presence
+
+
+def second_look(artist, reviewer, verdict: str, facts: str = "It blinks hard.") -> Submission:
+    """A work of which two look, after the first look, on the desk of `reviewer`; nothing of it is chance."""
+    submission = makers.submitted(artist, makers.completed(artist, prompt=PROMPT, seed=7))
+    Submission.objects.filter(pk=submission.pk).update(second="policy")
+    by = makers.reviewer("Rui Tanaka")
+    held = queue.take(makers.seen(submission), by=by)
+    if verdict == "approve":
+        decisions.approve(held, by=by, note="Rui's own note")
+    else:
+        decisions.reject(held, by=by, reasons=makers.reasons(facts=facts), note="Rui's own note")
+    queue.take(makers.seen(submission), by=reviewer)
+    return submission
+
+
+def appealed(artist, words: str = "It is one slow pulse.") -> Submission:
+    """A refusal in effect, against which the artist appeals."""
+    decision = makers.decided(makers.submitted(artist, makers.completed(artist, prompt=PROMPT)), "reject")
+    found = Decision.objects.select_related("revision__submission__membership__cohort").get(pk=decision.pk)
+    appeals.file(found, by=artist, words=words)
+    return makers.seen(found.revision.submission)
+
+
+def test_each_lane_lists_and_takes_its_own(artist, browser, no_undo):
+    plain, second = makers.submitted(artist), makers.submitted(artist)
+    Submission.objects.filter(pk=second.pk).update(second="policy")
+    makers.decided(second)
+    page = browser.get("/review?lane=second")
+    assert [row.pk for row in page.context["waiting"]] == [second.pk]
+    assert [(lane["slug"], lane["count"]) for lane in page.context["lanes"]] == [
+        ("first", 1), ("second", 1), ("escalated", 0), ("appeal", 0),
+    ]  # fmt: skip
+    assert browser.post("/review/next", {"lane": "second"})["Location"] == address(second) + "?lane=second"
+    assert browser.post("/review/next", {"lane": "nowhere"})["Location"] == address(plain)
+
+
+def test_who_holds_what_is_told_but_not_of_ones_own_works_nor_a_friends(artist, submission, browser_of):
+    """An artist who reviews would else read who is judging them."""
+    rui = makers.reviewer("Rui Tanaka")
+    queue.take(submission, by=rui)
+    other, friend = makers.reviewer(), makers.reviewer()
+    conflicts.name(friend.user, artist.user, by=friend)
+    assert "Rui Tanaka" in browser_of(other).get("/review").content.decode()
+    assert "Rui Tanaka" not in browser_of(friend).get("/review").content.decode()
+    artist.user.is_reviewer = True
+    artist.user.save()
+    assert "Rui Tanaka" not in browser_of(artist).get("/review").content.decode()
+
+
+def test_skipping_goes_on_to_another_and_never_back_to_the_same(artist, submission, browser):
+    another = makers.submitted(artist)
+    browser.post("/review/next")
+    assert browser.post(address(submission, "skip"))["Location"] == address(another)
+    row = browser.get("/review").context["waiting"][0]
+    assert (row.pk, row.skipped_until is not None) == (submission.pk, True)
+    assert browser.post(address(another, "skip"))["Location"] == "/review", "what was skipped does not come at once"
+    assert makers.seen(another).holder_id is None
+
+
+def test_a_second_look_reads_the_same_whatever_the_first_was(artist, browser, reviewer, client_of, no_undo):
+    """Byte for byte, on the page and in REST: neither verdict nor facts nor notes nor person."""
+
+    def shown(submission: Submission) -> list[str]:
+        asked = client_of(reviewer)
+        pages = [
+            browser.get(address(submission)).content.decode(),
+            asked.get(f"/v1/reviews/submission_{submission.pk.hex}").content.decode(),
+        ]
+        for page in pages:
+            for word in ("It blinks hard.", "Rui", "It flickers"):
+                assert word not in page
+        told = [re.sub(r"[0-9a-f]{32}|[0-9a-f-]{36}", "id", page) for page in pages]
+        told = [re.sub(r'(name="csrfmiddlewaretoken" value|nonce)="\w+"', "token", page) for page in told]
+        return [re.sub(r"2026-[^\"<]*|\d\d:\d\d", "time", page) for page in told]
+
+    makers.policy()
+    one = second_look(artist, reviewer, "approve")
+    first = shown(one)
+    queue.release(makers.seen(one), by=reviewer)
+    submissions.withdraw(makers.seen(one), by=artist)
+    assert shown(second_look(artist, reviewer, "reject", "It flickers.")) == first
+
+
+def test_who_decides_after_two_reads_both_looks_and_their_notes(artist, browser, reviewer, client_of, no_undo):
+    submission = second_look(artist, reviewer, "reject")
+    decisions.approve(makers.seen(submission), by=reviewer, note="I see one pulse.")
+    third = makers.reviewer()
+    queue.take(makers.seen(submission), by=third)
+    client = Client()
+    client.force_login(third.user)
+    page = client.get(address(submission)).content.decode()
+    for words in ("It blinks hard.", "Rui&#x27;s own note", "I see one pulse.", "Your answer decides."):
+        assert words in page
+    assert "/escalate" not in page, "there is nobody to hand it on to"
+    told = client_of(third).get(f"/v1/reviews/submission_{submission.pk.hex}").json()
+    assert [(look["role"], look["verdict"], look["note"]) for look in told["earlier"]] == [
+        ("first", "reject", "Rui's own note"), ("second", "approve", "I see one pulse."),
+    ]  # fmt: skip
+    assert "escalate" not in told["actions"]
+
+
+# ---------------------------------------------------------------- appeals
+
+
+@pytest.mark.parametrize(("outcome", "state"), [("overturn", "overturned"), ("uphold", "upheld")])
+def test_an_appeal_is_read_and_answered(artist, browser, no_undo, outcome, state):
+    submission = appealed(artist)
+    assert browser.post("/review/next", {"lane": "appeal"}).status_code == 302
+    page = browser.get(address(submission)).content.decode()
+    assert "It is one slow pulse." in page and "It blinks." in page and "Your answer decides" not in page
+    silent = browser.post(address(submission, outcome), {"note": "For colleagues."})
+    assert silent.status_code == 400 and "For colleagues." in silent.content.decode()
+    assert browser.post(address(submission, "approve")).status_code == 409, "an appeal is not approved past its artist"
+    assert browser.post(address(submission, outcome), {"message": "I counted one a second."}).status_code == 302
+    hearing = Decision.objects.get(role="appeal")
+    assert (Appeal.objects.get().state, hearing.facts) == (state, "I counted one a second.")
+
+
+def test_an_appeal_by_rest(artist, reviewer, client_of, no_undo):
+    submission = appealed(artist)
+    client = client_of(reviewer)
+    assert [row["lane"] for row in client.get("/v1/reviews?lane=appeal").json()["data"]] == ["appeal"]
+    assert client.get("/v1/reviews?lane=first").json()["data"] == []
+    assert client.get("/v1/reviews?lane=nowhere").status_code == 400
+    taken = client.post("/v1/reviews/next", {"lane": "appeal"}, format="json").json()
+    assert taken["actions"] == ["renew", "release", "conflict", "uphold", "overturn"]
+    assert (taken["appeal"]["words"], taken["appeal"]["decision"]["facts"]) == ("It is one slow pulse.", "It blinks.")
+    at = f"/v1/reviews/submission_{submission.pk.hex}"
+    assert client.post(f"{at}/uphold", {}, format="json").json()["error"]["code"] == "words_missing"
+    assert client.post(f"{at}/overturn", {"message": "One a second."}, format="json").status_code == 200
+    assert Appeal.objects.get().state == "overturned"
+
+
+# ---------------------------------------------------------------- answering
+
+
+def test_an_approval_names_the_clauses_that_were_weighed(submission, browser):
+    browser.post("/review/next")
+    told = typed(facts="", from_seconds="")
+    assert browser.post(address(submission, "approve"), told).status_code == 302
+    assert [str(pk) for pk in Decision.objects.get().clauses] == told["clauses"]
+
+
+def test_the_letter_on_the_page_is_the_one_that_is_sent(artist, browser, no_undo):
+    makers.policy()
+    for verdict in ("request_changes", "reject"):
+        submission = makers.submitted(artist)
+        browser.post("/review/next")
+        drafts = {draft.verdict: draft for draft in browser.get(address(submission)).context["drafts"]}
+        browser.post(address(submission, verdict.replace("_", "-")), typed())
+        sent = reasons.letter(Decision.objects.latest("id"))[1]
+        draft = drafts[verdict]
+        assert sent == f"{draft.opens} under clause 4, flashing light, from 0.5 s:\n\nIt blinks hard.\n\n{draft.ends}"
+    submission = appealed(artist)
+    browser.post("/review/next", {"lane": "appeal"})
+    drafts = {draft.verdict: draft for draft in browser.get(address(submission)).context["drafts"]}
+    browser.post(address(submission, "overturn"), {"message": "One a second."})
+    sent = reasons.letter(Decision.objects.get(role="appeal"))[1]
+    assert sent == f"{drafts['overturn'].opens}\n\nOne a second.\n\n{drafts['overturn'].ends}"
+
+
+def test_what_was_undone_is_in_the_form_again(submission, browser):
+    browser.post("/review/next")
+    browser.post(address(submission, "reject"), typed(note="For colleagues."))
+    browser.post(f"/review/decisions/{Decision.objects.get().pk.hex}/undo")
+    page = browser.get(address(submission)).content.decode()
+    assert "It blinks hard." in page and "For colleagues." in page and 'value="0.5"' in page
+
+
+def test_a_script_is_told_where_to_go_and_a_lost_confirmation_is_found_again(submission, browser):
+    """It asks twice when nothing came back; the answer is written once."""
+    browser.post("/review/next")
+    asks = {"headers": {"accept": "application/json"}}
+    assert browser.post(address(submission, "reject"), typed(), **asks).json() == {"next": "/review"}
+    assert browser.post(address(submission, "reject"), typed(), **asks).json() == {"next": "/review"}
+    assert "Your answer had arrived already." in browser.get("/review").content.decode()
+    assert browser.post(address(submission, "approve"), **asks).status_code == 409, "another answer is no repetition"
+    assert Decision.objects.count() == 1
+
+
+def test_who_knows_the_artist_lets_the_work_go_and_gets_none_of_theirs(artist, submission, browser):
+    another = makers.submitted(artist)
+    browser.post("/review/next")
+    assert browser.post(address(submission, "conflict")).status_code == 302
+    assert browser.get("/review").context["waiting"] == []
+    assert browser.post(address(another, "conflict")).status_code == 409, (
+        "of what one does not hold one knows no artist"
+    )
+    assert "Ines Marchetti" in browser.get("/review/record").content.decode()
+    browser.post(f"/review/conflicts/{Conflict.objects.get().pk.hex}/lift")
+    assert len(browser.get("/review").context["waiting"]) == 2

@@ -64,6 +64,7 @@ TABLES = {
     "review.Appeal": "submissions/",
     "review.Conflict": "artist.json: those that the artist named, without the reviewer's name",
     "review.ReviewPolicy": "not: nobody's",
+    "review.Preferences": "not: reviewers'",
     "review.Skip": "not: reviewers'",
     "account.EmailConfirmation": "not: secrets",
     "gateway.SignInLink": "not: secrets",
