@@ -64,74 +64,96 @@ def what_stays(user: User, kind: str, *, keeps_public: bool = False) -> Stays:
     ]
     lines = [
         Line("An account without a name", "All that follows hangs on its number. Nobody can sign in with it."),
+        *(Line(what.format(_count(rows, noun)), why) for rows, noun, what, why in _counted(user) if rows.exists()),
         Line(
-            f"{_count(LedgerEntry.objects.filter(allowance__membership__user=user), 'movement')} of credits",
-            "The program’s accounts: kind, amount and time. The words with them are erased.",
-        ),
-        Line(
-            f"{_count(Contribution.objects.filter(user=user), 'contribution')}, owed and paid",
-            "Accounts too: kind, minutes, amount, state, and the reference of a payment.",
-        ),
-        Line(
-            f"{_count(Entry.objects.filter(actor_id=user.pk), 'entry', 'entries')} of the audit log",
-            "Numbers, times and digests. A log that can be shortened proves nothing to anybody, not to you either.",
-        ),
-        Line(
-            f"{_count(_decided(user), 'decision')} about your works",
-            "The program answers for how it decides: verdict, clauses, place in seconds, time and who.",
-        ),
-        Line(
-            f"{_count(Consent.objects.filter(user=user), 'answer')} to what your works may be used for",
-            "They prove what was allowed, and when that ended; the receipts keep their numbers.",
-        ),
-        Line(
-            f"{_count(TermsAcceptance.objects.filter(user=user), 'acceptance')} of the terms",
-            "Which version, and when: it is what both sides agreed to.",
-        ),
-        Line(
-            f"Settings of {_count(Generation.objects.filter(membership__user=user), 'work')}",
-            "Model, seed, size, times and price: what was charged for. Without the prompt they tell nothing.",
-        ),
-        Line(
-            f"SHA-256 and size of {_count(_files(user), 'file')}",
-            "A copy that turns up can be told to have come from here. No picture can be made of it.",
+            "Tokens, guest passes, brakes and sightings as numbers and dates",
+            "Entries of the log refer to them. Their labels, addresses and words are erased.",
         ),
     ]
-    reports = Report.objects.filter(publication__submission__membership__user=user)
-    if reports.exists():
-        lines.append(
+    drawn = Generation.objects.filter(membership__user=user, state="completed").values_list("pk", flat=True)
+    clips = len(given(user, drawn.iterator())) if kind == "anonymise" else 0
+    if clips:
+        lines.insert(
+            0,
             Line(
-                f"{_count(reports, 'report')} about works that were on view",
-                "What others wrote is theirs, and they are owed an answer; their names are erased in time.",
-            )
+                f"{clips} clip{'s' if clips != 1 else ''} that you gave to train models or to study them",
+                "For that alone, without name and prompt. Take the consent back first if you don’t want that.",
+            ),
         )
-    if kind == "delete":
-        files = _count(_files(user), "clip, poster or sheet", "clips, posters and sheets")
-        goes.insert(1, f"the files of all your works: {files}")
-        if public:
-            lines.append(_tombstones(public))
-    else:
-        goes.insert(1, "the files of your works, but for those named below")
-        if keeps_public and public:
-            lines.insert(
-                0,
-                Line(
-                    f"{public} work{'s' if public != 1 else ''} on view: clip, title, credit, description, signature",
-                    "You signed them, and leave them. A link in the last letter takes them back at any time.",
-                ),
-            )
-        elif public:
-            lines.append(_tombstones(public))
-        drawn = Generation.objects.filter(membership__user=user, state="completed").values_list("pk", flat=True)
-        if clips := len(given(user, drawn.iterator())):
-            lines.insert(
-                0,
-                Line(
-                    f"{clips} clip{'s' if clips != 1 else ''} that you gave to train models or to study them",
-                    "For that alone, without name and prompt. Take the consent back first if you don’t want that.",
-                ),
-            )
+    if public and keeps_public:
+        lines.insert(
+            0,
+            Line(
+                f"{public} work{'s' if public != 1 else ''} on view: clip, title, credit, description, signature",
+                "You signed them, and leave them. A link in the last letter takes them back at any time.",
+            ),
+        )
+    elif public:
+        lines.append(_tombstones(public))
+    but = ", but for those named below" if clips or (public and keeps_public) else ""
+    goes.insert(1, f"the files of all your works: {_count(_files(user), 'clip, poster or sheet')}{but}")
     return Stays(goes, lines, _warnings(user, keeps_public))
+
+
+def _counted(user: User) -> list[tuple[QuerySet[Any], str, str, str]]:
+    """Rows that stay, what one of them is called, the line about them and why."""
+    works = Generation.objects.filter(membership__user=user)
+    return [
+        (
+            LedgerEntry.objects.filter(allowance__membership__user=user),
+            "movement",
+            "{} of credits",
+            "The program’s accounts: kind, amount and time. The words with them are erased.",
+        ),
+        (
+            Contribution.objects.filter(user=user),
+            "contribution",
+            "{}, owed and paid",
+            "Accounts too: kind, minutes, amount, state, and the reference of a payment.",
+        ),
+        (
+            Entry.objects.filter(actor_id=user.pk),
+            "entry",
+            "{} of the audit log",
+            "Numbers, times and digests. A log that can be shortened proves nothing to anybody, not to you either.",
+        ),
+        (
+            Decision.objects.effective().filter(revision__submission__membership__user=user),
+            "decision",
+            "{} about your works",
+            "The program answers for how it decides: verdict, clauses, place in seconds, time and who.",
+        ),
+        (
+            Consent.objects.filter(user=user),
+            "answer",
+            "{} to what your works may be used for",
+            "They prove what was allowed, and when that ended; the receipts keep their numbers.",
+        ),
+        (
+            TermsAcceptance.objects.filter(user=user),
+            "acceptance",
+            "{} of the terms",
+            "Which version, and when: it is what both sides agreed to.",
+        ),
+        (
+            works,
+            "work",
+            "Settings of {}",
+            "Model, seed, size, times and price: what was charged for. Without the prompt they tell nothing.",
+        ),
+        (
+            _files(user),
+            "file",
+            "SHA-256 and size of {}",
+            "A copy that turns up can be told to have come from here. No picture can be made of it.",
+        ),
+        (
+            Report.objects.filter(publication__submission__membership__user=user),
+            "report",
+            "{} about works that were on view",
+            "What others wrote is theirs, and they are owed an answer; their names are erased in time.",
+        ),
+    ]
 
 
 def _tombstones(public: int) -> Line:
@@ -161,14 +183,13 @@ def _warnings(user: User, keeps_public: bool) -> list[str]:
     return found
 
 
-def _decided(user: User) -> QuerySet[Decision]:
-    return Decision.objects.effective().filter(revision__submission__membership__user=user)
-
-
 def _files(user: User) -> QuerySet[Output]:
     return Output.objects.filter(generation__membership__user=user)
 
 
-def _count(rows: QuerySet[Any], one: str, many: str = "") -> str:
+MANY = {"entry": "entries", "clip, poster or sheet": "clips, posters and sheets"}
+
+
+def _count(rows: QuerySet[Any], one: str) -> str:
     number = rows.count()
-    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+    return f"{number} {one}" if number == 1 else f"{number} {MANY.get(one, one + 's')}"

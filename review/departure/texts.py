@@ -105,7 +105,7 @@ def _brakes(user: User) -> Q:
     )
 
 
-#: Every table with rows of a person's. What each of them keeps, and why: docs/decisions and `stays`.
+#: Every table with rows of a person's, in the order in which they are gone through. What they keep, and why: `stays`.
 TABLES = (
     Texts(User, lambda user: Q(pk=user.pk)),  # erased last, and by itself: see departure.finish
     Texts(Membership, _by("user")),

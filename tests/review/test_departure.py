@@ -26,10 +26,11 @@ from gateway import (
     sightings,
 )
 from gateway.actors import Actor
-from gateway.models import Brake, Departure, Detail, Entry, LedgerEntry, Token, User
+from gateway.models import Brake, Departure, Detail, Entry, LedgerEntry, Notice, Token, User
 from gateway.triggers import ERASED
 from generation import media
 from review import appeals, decisions, departure, queue
+from review.departure import steps
 from review.departure.texts import TABLES
 from review.models import Decision, Publication, Revision
 from tests import makers
@@ -238,6 +239,18 @@ def test_it_goes_on_after_every_kill(rich, stranger, monkeypatch):
     assert [actions.filter(action=f"departure.{what}").count() for what in ("asked", "begun", "done")] == [1, 1, 1]
 
 
+def test_the_last_letter_waits_for_the_mail_as_long_as_a_link_is_in_it(rich):
+    asked = departure.ask(by=rich, kind="anonymise", keeps_public=True)
+    while asked.figures.get("step") != len(steps.STEPS):
+        departure.run(Departure.objects.select_related("user").get(pk=asked.pk), budget=0)
+        asked.refresh_from_db()
+    hour_ago = Now() - timedelta(hours=1)
+    Notice.objects.filter(pk=asked.farewell).update(attempts=notices.ATTEMPTS, created_at=hour_ago)
+    assert not departure.run(asked)
+    assert Notice.objects.get(pk=asked.farewell).attempts < notices.ATTEMPTS
+    gone(asked)
+
+
 def test_one_changes_their_mind_until_it_begins(artist, settings, browser_of, mailoutbox):
     settings.DEPARTURE_DAYS = 7
     work = makers.completed(artist, prompt=PROMPT)
@@ -316,6 +329,7 @@ KEPT = {
     "the program's own": "Cohort.name Terms.body Terms.currency Rate.words Clause ModelProfile Canary Pulse Program Group Permission ContentType ReviewPolicy Share",
     "a fingerprint or a number": "Token.digest Token.last_four Token.scopes GuestPass.digest GuestPass.last_four GuestPass.slugs Invitation.digest AccessRequest.digest SignInLink Departure.digest Departure.figures Export.sha256 Output.sha256 Revision.sha256 Generation.guest Generation.guest_address Entry.body Entry.action",
     "what a machine set": "Generation.pool Generation.model_revision Generation.worker Generation.error_code Output.path Output.media_type Decision.state_before Decision.state_after Consent.reach Sighting.signals MembershipChange.before MembershipChange.after",
+    "how a reviewer works": "Preferences",
     "what others wrote, who are owed an answer": "Report",
     "accounts": "Contribution.currency Contribution.reference",
     "erased by itself": "User.email User.name User.studio User.password Generation.prompt Generation.error_message Generation.notes Detail Notice EmailAddress EmailConfirmation Authenticator UserSession",

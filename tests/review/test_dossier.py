@@ -333,7 +333,7 @@ def test_who_may_make_nothing_new_takes_everything_along(artist, admin, browser_
     assert answer["Content-Disposition"].startswith('attachment; filename="bon-a-tirer-2')
     archive = ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert any(path.endswith("clip.mp4") for path in archive.namelist())
-    assert "Arrived whole" in browser.get("/export").content.decode()
+    assert "Sent whole" in browser.get("/export").content.decode()
 
 
 def test_nobody_else_makes_it(artist, admin, browser_of, client_of):
