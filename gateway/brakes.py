@@ -21,7 +21,7 @@ from django.utils import timezone
 from gateway import actors, audit, notices, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake, User
-from gateway.models.brakes import CREDENTIALS
+from gateway.models.brakes import CREDENTIALS, WIDE
 
 Source = Literal["admin", "command", "sighting"]
 
@@ -78,6 +78,19 @@ def release(brake: Brake, *, by: Actor, why: str = "", tell: Iterable[User] = ()
         notices.tell_all(
             tell, f"The brake on {brake.label} is released", why.strip() or "Everything works as before.", path="/home"
         )
+
+
+def explain(brake: Brake, *, by: Actor, words: str) -> None:
+    """Word what the public reads of why; empty, it reads nothing. Of a brake on a cohort, a model or everything only.
+
+    Raises AdminsOnly; NotFound for one on a person, their keys or a work, of which the public learns nothing.
+    """
+    by.must_be_admin()
+    with atomic():
+        if not Brake.objects.filter(pk=brake.pk, scope__in=WIDE).update(public_reason=words.strip()):
+            raise refusals.NotFound
+        audit.record("brake.explained", by=by, subject=brake, detail={"words": words.strip()})
+    brake.refresh_from_db()
 
 
 def ended() -> QuerySet[Brake]:

@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "strike": {"task": "review.strike", "schedule": 10},
     "reports": {"task": "review.reports", "schedule": 60},
     "depart": {"task": "review.depart", "schedule": 15},
+    "count": {"task": "review.count", "schedule": 600},
 }
 app.conf.imports = ["gateway.processes"]
 app.autodiscover_tasks()

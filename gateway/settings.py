@@ -97,6 +97,9 @@ REVIEW_LEASE_SECONDS = env_int("REVIEW_LEASE_SECONDS", 600)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 30)  # a worker that is silent for so long has lost its generation
 ATTEMPTS = env_int("ATTEMPTS", 3)  # how often a generation is begun before it has failed
 INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
+TRANSPARENCY_THRESHOLD = env_int("TRANSPARENCY_THRESHOLD", 5)  # smaller counts are not told to the public
+if TRANSPARENCY_THRESHOLD < 5:
+    raise ImproperlyConfigured("TRANSPARENCY_THRESHOLD is 5 or more: with less, rounding leaves too little to hide in.")
 EXPORTS_A_DAY = env_int("EXPORTS_A_DAY", 5)  # of one person, in 24 hours
 ADDRESS_DAYS = env_int("ADDRESS_DAYS", 90)  # how long it is kept from where a key was used or a stranger came
 APPLICANT_DAYS = env_int("APPLICANT_DAYS", 180)  # how long what somebody asked is kept who did not come in

@@ -184,6 +184,7 @@ class Generation(Living):
                 fields=["membership"], condition=Q(state__in=["queued", "in_progress"]), name="generation_under_way"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="generation_by_end"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -81,7 +81,7 @@ def _members() -> Room:
 def _reviews() -> Room:
     waiting = Submission.objects.waiting().aggregate(n=Count("pk"), late=Count("pk", filter=Q(due_at__lt=Now())))
     words = f"{waiting['n']} wait for a reviewer, {waiting['late']} past the hour that was promised"
-    return Room("Review", "/admin/review/submission/?state__exact=submitted", waiting["late"], words)
+    return Room("Review", "/program/queues", waiting["late"], words)
 
 
 def _number(count: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from review import clock, decisions, departure, radius, reports
+from review.transparency import months
 
 
 @shared_task(name="review.announce")
@@ -35,3 +36,9 @@ def answer_reports() -> None:
 def depart() -> None:
     """Go on erasing those whose departure is due, each for some seconds."""
     departure.run_due()
+
+
+@shared_task(name="review.count")
+def count() -> None:
+    """Count the figures of the month up to last midnight, once a day, and close the month that is over."""
+    months.count()

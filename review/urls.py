@@ -3,6 +3,7 @@
 from django.urls import path
 
 from review import (
+    accounting,
     api,
     brake_api,
     consent_api,
@@ -18,7 +19,7 @@ from review import (
     views,
 )
 from review.desk import line, own, work
-from review.public import feeds, machines, oembed, pages
+from review.public import feeds, figures, machines, oembed, pages
 from review.public import reports as public_reports
 
 SUBMISSION = "v1/submissions/<str:submission_id>"
@@ -49,6 +50,10 @@ urlpatterns = [
     path("oembed", oembed.oembed),
     path("robots.txt", machines.robots),
     path(".well-known/tdmrep.json", machines.reservation),
+    path("transparency", figures.report),
+    path("transparency.json", figures.report_json),
+    path("transparency/<slug:name>", figures.period),
+    path("transparency/<slug:name>.json", figures.period_json),
     path("dashboard", views.dashboard),
     path("schemas/statement.json", stating.schema),
     path("submissions/<hex:submission>/statement.json", stating.own),
@@ -70,6 +75,10 @@ urlpatterns = [
     path("program/policy/<int:number>/retire", governing.retire),
     path("program/review", governing.show_reviewing),
     path("program/review/<hex:cohort>", governing.set_reviewing),
+    path("program/queues", accounting.queues),
+    path("program/transparency", accounting.transparency),
+    path("program/transparency.csv", accounting.transparency_csv),
+    path("program/transparency/brakes/<hex:brake>", accounting.explain),
     path("program/brakes", operations.show_brakes),
     path("program/brakes/<hex:brake>/release", operations.release_brake),
     path("notices/read", views.read_notices),

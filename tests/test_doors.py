@@ -62,6 +62,14 @@ DOORS = {
     "program/invitations": (DETOUR, 403, 403, 403, 403, 200),
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 405),
     "program": (DETOUR, 403, 403, 403, 403, 200),
+    **{
+        f"transparency{more}": (404 if "<" in more else 200,) * 6
+        for more in ("", ".json", "/<slug:name>", "/<slug:name>.json")
+    },
+    "program/queues": (DETOUR, 403, 403, 403, 403, 200),
+    "program/transparency": (DETOUR, 403, 403, 403, 403, 200),
+    "program/transparency.csv": (DETOUR, 403, 403, 403, 403, 200),
+    "program/transparency/brakes/<hex:brake>": (DETOUR, 403, 403, 403, 403, 405),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 200),
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 405),
     "schemas/statement.json": (200,) * 6,
@@ -273,6 +281,7 @@ def address(door: str, submission: Submission) -> str:
         "<hex:consent>": unknown,
         "<str:consent_id>": f"consent_{unknown}",
         "<slug:purpose>": "train",
+        "<slug:name>": "2024-01",
         "<str:contribution_id>": f"contribution_{unknown}",
         "<hex:token>": unknown,
         "<int:session>": "0",

@@ -36,6 +36,7 @@ POSTS = {
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 404),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 422),
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 404),
+    "program/transparency/brakes/<hex:brake>": (DETOUR, 403, 403, 403, 403, 404),
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/<str:brake_id>/release": (401, 403, 403, 403, 403, 403),
     "terms/accept": (DETOUR, 422, 422, 422, 422, 422),
@@ -149,7 +150,7 @@ PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
 ANYBODY = (
     *("works/", "reports/", "feed.", "oembed", "robots.txt", ".well-known/", "policy.json", "policy/<", "schemas/"),
-    *("invitations/", "sign-in/", "terms/<", "apply/", "g/", "departed/"),
+    *("invitations/", "sign-in/", "terms/<", "apply/", "g/", "departed/", "transparency"),
 )
 OPEN = ("v1/publications", "v1/reports", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
 

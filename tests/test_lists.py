@@ -83,6 +83,7 @@ LISTS = {
     "admin": [
         "/program/invitations",
         "/program",
+        "/program/queues",
         "/program/sightings",
         "/program/canaries",
         "/program/brakes",

@@ -12,6 +12,8 @@ from .members import User
 #: What a brake can be put on. The first three are credentials: braked, they open nothing at all.
 SCOPES = ("token", "session", "guest_pass", "artist", "cohort", "model", "publication", "all")
 CREDENTIALS = SCOPES[:3]
+#: Those that are on no one person: the transparency report lists each, the others are only counted.
+WIDE = ("cohort", "model", "all")
 
 
 class BrakeQuerySet(models.QuerySet["Brake"]):
@@ -33,7 +35,10 @@ class BrakeQuerySet(models.QuerySet["Brake"]):
 
 
 class Brake(Living):
-    """A stop. What it is on, why and until when is written once; it is obeyed at the next request, step and claim."""
+    """A stop. What it is on, why and until when is written once; it is obeyed at the next request, step and claim.
+
+    What the public reads of why is an admin's to word, at any time, of one that is on no one person.
+    """
 
     NOUN = "brake"
     MOVES = {"pulled": {"released"}, "released": set()}
@@ -42,6 +47,7 @@ class Brake(Living):
     target = models.UUIDField(null=True, help_text="The row's id; not a key: some of them live downstream.")
     label = models.CharField("what it is on, in words", max_length=200)
     reason = models.TextField()
+    public_reason = models.TextField("what the public reads of why", blank=True)
     closes = models.BooleanField("pages, downloads and public works too", default=False)
     source = models.TextField(choices=[(s, s) for s in ("admin", "command", "sighting")], default="admin")
     state = states("pulled", "released")
@@ -67,6 +73,10 @@ class Brake(Living):
                 condition=~Q(source="sighting") | Q(scope__in=CREDENTIALS), name="a_sighting_brakes_one_credential"
             ),
             models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="a_brake_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(public_reason="") | Q(scope__in=["cohort", "model", "all"]),
+                name="only_a_wide_brake_is_told_to_the_public",
+            ),
             models.CheckConstraint(
                 condition=Q(state="pulled", released_at__isnull=True) | Q(state="released", released_at__isnull=False),
                 name="a_released_brake_says_when",

@@ -1,5 +1,6 @@
 """From a submission to a publication."""
 
+from .figures import Figures
 from .policy import Clause, Conflict, ReviewPolicy
 from .preferences import Preferences
 from .publications import Publication, SignOff
@@ -12,6 +13,7 @@ __all__ = [
     "Clause",
     "Conflict",
     "Decision",
+    "Figures",
     "Preferences",
     "Publication",
     "Report",

@@ -305,6 +305,7 @@ class Decision(Row):
                 condition=Q(undone_at__isnull=True) & ~Q(clauses=[]),
                 name="decision_as_precedent",
             ),
+            models.Index(fields=["effective_at"], condition=Q(undone_at__isnull=True), name="decision_by_time"),
         ]
         constraints = [
             models.UniqueConstraint(

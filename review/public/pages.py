@@ -17,6 +17,7 @@ from gateway.consents import PURPOSES
 from review import consents, publishing
 from review.models import Publication
 from review.public.answers import asked_anew, at, ever_public, file_of, tell, tell_all
+from review.transparency import months, words
 
 A_PAGE = 24
 
@@ -26,7 +27,12 @@ A_PAGE = 24
 def home(request: HttpRequest) -> HttpResponse:
     """What artists have signed, page by page."""
     found = Paginator(Publication.objects.feed().listed().order_by("-id"), A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": found, "feed": f"{settings.BASE_URL}/feed"}
+    last = months.last()
+    context = {
+        "page": found,
+        "feed": f"{settings.BASE_URL}/feed",
+        "figures": {"words": last.words, "gist": words.gist(last)} if last else None,
+    }
     response = render(request, "public/home.html", context)
     tell_all(response, consents.of_each(found.object_list).values())
     return response
