@@ -65,6 +65,7 @@ TABLES = {
     "review.Conflict": "artist.json: those that the artist named, without the reviewer's name",
     "review.ReviewPolicy": "not: nobody's",
     "review.Preferences": "not: reviewers'",
+    "review.Figures": "not: nobody's",
     "review.Skip": "not: reviewers'",
     "account.EmailConfirmation": "not: secrets",
     "gateway.SignInLink": "not: secrets",
