@@ -115,8 +115,8 @@ function lacks(button) {
 
 // ---------------------------------------------------------------- sending: a lost connection loses nothing
 
-const LOST = "The connection is lost and nothing was sent. What you wrote stays here: press again when you are back.";
-const UNSURE = "No answer came back. What you wrote stays here. Press again: if it had arrived after all, you are told so.";
+const LOST =
+  "No answer came back: the connection is lost. What you wrote stays here. Press again when you are back; if it had arrived after all, you are told so.";
 let sending = false;
 
 async function send(button) {
@@ -131,8 +131,8 @@ async function send(button) {
       headers: { Accept: "application/json" },
       signal: AbortSignal.timeout(20_000),
     });
-  } catch (error) {
-    say(error.name === "TimeoutError" ? UNSURE : LOST);
+  } catch {
+    say(LOST);
   }
   sending = false;
   button.removeAttribute("aria-disabled");
