@@ -160,12 +160,12 @@ def last() -> Period | None:
 
 def whole(most: int = SHOWN) -> list[Period]:
     """The whole months, the last one first."""
-    return read(Figures.objects.filter(closed=True).order_by("-month")[:most])
+    return read(Figures.objects.filter(closed=True).defer("exact").order_by("-month")[:most])
 
 
 def under_way() -> Period | None:
     """The month under way, up to last midnight; None on its first day."""
-    newest = Figures.objects.order_by("-until").first()
+    newest = Figures.objects.defer("exact").order_by("-until").first()
     return None if newest is None or newest.closed else read([newest])[0]
 
 
@@ -179,7 +179,7 @@ def of(name: str) -> Period:
 
     What is longer than a month is made of what was told of its months: `disclosure`, rule 2.
     """
-    rows = kept()
+    rows = kept().defer("exact")
     if name == "all":
         found = read(rows)
         return _together("all", "All time", found)
