@@ -24,6 +24,14 @@ from review.models import Appeal, Clause, Decision, Revision, Submission
 
 MARK = "\N{OBJECT REPLACEMENT CHARACTER}"  # where in a letter the reviewer's words will stand
 COUNTED = {"approve": "approved", "request_changes": "changes", "reject": "refused", "take_down": "taken down"}
+WHY = {
+    "first": "It waits for its first look.",
+    "second": (
+        "Two look at this work, and you are the second. Nothing of the first look is shown: if you agree, that is the "
+        "answer."
+    ),
+    "appeal": "The artist appeals against the answer. You have decided nothing about this work, so you hear it.",
+}
 Form = DecisionForm | HearingForm
 
 
@@ -273,11 +281,24 @@ def _work(submission: Submission, revision: Revision, clauses: list[Clause]) -> 
         "precedent_days": precedents.DAYS,
         "policy": policies.sentence(policies.of(submission.membership.cohort)),
         "timecodes": _timecodes(revision.output.frames, revision.output.seconds),
+        "why": _why(submission, previous),
         "previous": [decision for decision in previous if appeal is None or decision.pk != appeal.decision_id],
         "appeal": appeal,
         "appealed": reasons.letter(appeal.decision)[1] if appeal else "",
         "drafts": hearing_drafts(appeal) if appeal else drafts(revision),
     }
+
+
+def _why(submission: Submission, previous: list[Decision]) -> str:
+    """Why it waits in this lane, in a sentence or two."""
+    if submission.lane != "escalated":
+        return WHY[submission.lane or "first"]
+    looks = {decision.role for decision in previous if decision.revision_id == submission.current_id}
+    if "second" in looks:
+        return "Two looked at it and did not say the same. Your answer decides."
+    if submission.overdue_at is not None:
+        return "The answer is late, so it comes before all others. Yours decides."
+    return "Somebody wants another pair of eyes. Your answer decides."
 
 
 def drafts(revision: Revision) -> list[Draft]:
