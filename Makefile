@@ -58,6 +58,7 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.sketch
 	$(BIN)/python -m benchmarks.authentication
+	$(BIN)/python -m benchmarks.screening
 
 soak: setup  ## the longer tests
 	$(BIN)/python -m pytest -m soak

@@ -18,6 +18,9 @@ app.conf.beat_schedule = {
     "tidy": {"task": "gateway.tidy", "schedule": 3600},
     "sweep": {"task": "generation.sweep", "schedule": settings.SWEEP_SECONDS},
     "put_away": {"task": "review.put_away", "schedule": 5},
+    # These may take seconds: a bell that nobody had time for is not heard later, so that they never queue up.
+    "screen": {"task": "review.screen", "schedule": 3, "options": {"expires": 3}},
+    "screen_all": {"task": "review.screen", "schedule": 600, "args": (True,), "options": {"expires": 60}},
     "announce": {"task": "review.announce", "schedule": 2},
     "strike": {"task": "review.strike", "schedule": 10},
     "reports": {"task": "review.reports", "schedule": 60},

@@ -108,6 +108,7 @@ REPORT_HOURS = env_int("REPORT_HOURS", 72)  # until an answer to a report about 
 
 SIGHTINGS = env_flag("SIGHTINGS") if env("SIGHTINGS") else True  # whether the use of credentials is watched
 AUTOMATIC_FREEZES = env_int("AUTOMATIC_FREEZES", 3)  # artists an hour; beyond that an admin decides
+SCREENING_CLASSIFIER = env("SCREENING_CLASSIFIER")  # package.module.function, asked about each submitted clip
 LEAK_INTAKE_KEYS = env("LEAK_INTAKE_KEYS")  # a file of public keys, whose holders may report leaked tokens
 
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path

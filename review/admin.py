@@ -1,9 +1,15 @@
 """Records of the review: decisions, states and clauses are made by rules."""
 
-from django.contrib import admin
+from typing import Any
 
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from gateway import access
 from gateway.admin import ReadOnly
-from review.models import Clause, Decision, Publication, Report, ReviewPolicy, Submission
+from review.models import Clause, Decision, Phrase, Publication, Report, ReviewPolicy, Signal, Submission
+from review.screening import phrases
 
 
 @admin.register(Clause)
@@ -45,3 +51,30 @@ class ReportAdmin(ReadOnly):
     list_display = ("created_at", "state", "publication", "due_at", "answered_by", "heard_by")
     list_select_related = ("publication", "answered_by", "heard_by")
     list_filter = ("state",)
+
+
+@admin.register(Phrase)
+class PhraseAdmin(ReadOnly):
+    """What prompts are searched for. Added here and retired here, never rewritten: each by its rule."""
+
+    list_display = ("words", "clause", "created_at", "retired_at")
+    list_filter = (("retired_at", admin.EmptyFieldListFilter),)
+    fields = ("words", "clause")
+    actions = ("retire",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return access.actor_of(request).is_admin
+
+    def save_model(self, request: HttpRequest, obj: Phrase, form: Any, change: bool) -> None:
+        obj.pk = phrases.add(obj.words, by=access.actor_of(request), clause=obj.clause).pk
+
+    @admin.action(description="Search for it no more")
+    def retire(self, request: HttpRequest, chosen: QuerySet[Phrase]) -> None:
+        for phrase in chosen.filter(retired_at__isnull=True):
+            phrases.retire(phrase, by=access.actor_of(request))
+
+
+@admin.register(Signal)
+class SignalAdmin(ReadOnly):
+    list_display = ("created_at", "kind", "raised", "failed", "value", "limit", "at_seconds")
+    list_filter = ("kind", "raised", "failed")

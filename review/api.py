@@ -16,7 +16,7 @@ from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
 from generation import media
 from generation.views import own
-from review import appeals, consents, decisions, letters, publishing, queue, reasons, submissions
+from review import appeals, consents, decisions, letters, publishing, queue, reasons, screening, submissions
 from review.desk import work
 from review.models import LICENCES, Clause, Decision, Publication, Submission
 from review.public import answers
@@ -263,6 +263,7 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
                 {**_decision(decision, clauses), "role": decision.role, "note": decision.note}
                 for decision in decisions.earlier(row)
             ],
+            **screening.of(row.must_have_revision().output).told(),
         }
         if (appeal := appeals.open_about(row) if row.lane == "appeal" else None) is not None:
             shown["appeal"] = {

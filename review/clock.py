@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway import actors, audit, notices, states
-from review import policies, publishing
+from review import policies, publishing, screening
 from review.models import Decision, Submission
 
 
@@ -52,12 +52,14 @@ def _strike(pk: UUID) -> bool:
 
 
 def _low_risk(submission: Submission) -> bool:
-    """Whether its cohort's silence approves, and nothing speaks against this work."""
+    """Whether its cohort's silence approves, and nothing speaks against this work: it was screened to the end, too."""
     refused = Decision.objects.filter(
         Q(revision__submission__generation=submission.generation_id) | Q(revision=submission.current_id),
         undone_at__isnull=True,
     ).exclude(verdict="approve")
-    return policies.of(submission.membership.cohort).by_default and not submission.second and not refused.exists()
+    calm = Submission.objects.filter(screening.calm(), pk=submission.pk)
+    by_default = policies.of(submission.membership.cohort).by_default
+    return by_default and not submission.second and not refused.exists() and calm.exists()
 
 
 def _approve_by_default(submission: Submission) -> None:

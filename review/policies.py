@@ -111,7 +111,8 @@ def meaning(policy: ReviewPolicy) -> list[str]:
     if policy.by_default:
         told.append(
             "What nobody has looked at by then is approved, and recorded as such; its artist still signs before it is "
-            "public. Not where two are to look, nor where a version of the work was refused before."
+            "public. Not where two are to look, nor where a version of the work was refused before, nor before it was "
+            "screened or where a signal asks for a look."
         )
     else:
         told.append("Silence approves nothing: nothing becomes signable that nobody has looked at.")

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from review import clock, decisions, departure, radius, reports
+from review.screening import run
 from review.transparency import months
 
 
@@ -42,3 +43,9 @@ def depart() -> None:
 def count() -> None:
     """Count the figures of the month up to last midnight, once a day, and close the month that is over."""
     months.count()
+
+
+@shared_task(name="review.screen", soft_time_limit=120, time_limit=150)
+def screen(everything: bool = False) -> None:
+    """Look at what was submitted, for its reviewers."""
+    run.screen(everything=everything)

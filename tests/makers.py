@@ -15,18 +15,18 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import access_requests, actors, allowances, guest_passes, sightings, states, terms, tokens
+from gateway import access_requests, actors, allowances, guest_passes, sightings, states, terms, tokens, traces
 from gateway.actors import Actor
 from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Sighting, Terms, User
 from gateway.models.base import new_id
-from gateway.traces import Signal, Use
+from gateway.traces import Use
 from generation import catalogue, generations, guests, media
 from generation.engines import Clip
 from generation.media import encode
 from generation.models import Generation, ModelProfile, Output
 from review import decisions, founding, publishing, queue, reports, submissions
 from review import policy as clauses
-from review.models import Clause, Decision, Publication, Report, Submission
+from review.models import Clause, Decision, Publication, Report, Screening, Signal, Submission
 from review.reasons import Reasons
 
 number = count(1)
@@ -115,7 +115,7 @@ def sighting(by: Actor) -> Sighting:
     """A token of `by`, frozen because it was used from many networks."""
     token, _ = tokens.issue(by=by, label="notebook", scopes=["generate"])
     use = Use("token", token.pk, token.user_id, address="192.0.2.1", agent="curl/8", print="curl/8", act="page")
-    sightings.freeze(use, [Signal("networks", 100, "12 networks within ten minutes")])
+    sightings.freeze(use, [traces.Signal("networks", 100, "12 networks within ten minutes")])
     return Sighting.objects.get(target=token.pk)
 
 
@@ -154,6 +154,11 @@ def _files() -> dict[str, Any]:
     return encode.all_files(clip, Path(mkdtemp(prefix="clip-")), display=(256, 256))
 
 
+def clip(frames: np.ndarray, fps: int = 24) -> dict[str, Any]:
+    """The files of a clip of these pictures, encoded as a worker does."""
+    return encode.all_files(Clip(frames=frames, fps=fps, seed=0), Path(mkdtemp(prefix="clip-")))
+
+
 def drawn(generation: Generation, files: dict[str, Any] | None = None) -> Generation:
     """This queued generation has ended well, with its files kept; drawn by nobody."""
     Generation.objects.filter(pk=generation.pk).update(
@@ -183,6 +188,16 @@ def completed(by: Actor, *, files: dict[str, Any] | None = None, **asked: Any) -
 def submitted(by: Actor, generation: Generation | None = None, **words: Any) -> Submission:
     words = {"title": "Kiln", "credit": "An artist", "licence": "CC-BY-4.0", **words}
     return submissions.submit(generation or completed(by), by=by, **words)
+
+
+def screened(submission: Submission, *raised: str) -> Screening:
+    """The program has looked at it, and saw this much."""
+    output = submission.must_have_revision().output
+    screening = Screening.objects.create(output=output, version=1, done_at=Now())
+    seen = {"raised": True, "value": 4, "limit": 3, "at_seconds": 0, "frames": [1]}
+    for kind in raised:
+        Signal.objects.create(screening=screening, kind=kind, other=output if kind == "near_copy" else None, **seen)
+    return screening
 
 
 def reasons(**told: Any) -> Reasons:

@@ -26,7 +26,9 @@ RULES = {
     review: (
         "ageing appeals clock conflicts consents decisions departure dossier founding history letters looks overview policies "
         "policy precedents publishing queue radius reasons reports shortcuts statements statistics submissions "
-        "transparency.counting transparency.disclosure transparency.months transparency.words"
+        "transparency.counting transparency.disclosure transparency.months transparency.words "
+        "screening screening.asking screening.copies screening.findings screening.flashes screening.hashes "
+        "screening.looking screening.phrases screening.run screening.sentences screening.stills"
     ),
 }
 

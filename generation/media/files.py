@@ -17,7 +17,7 @@ from generation.models import Generation, Output
 MEDIA_TYPES = {"video": "video/mp4", "poster": "image/webp", "sheet": "image/webp"}
 NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp"}
 
-PurposeName = Literal["own work", "guest's result", "guest's download", "review", "public", "export"]
+PurposeName = Literal["own work", "guest's result", "guest's download", "review", "screening", "public", "export"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ PURPOSES: dict[PurposeName, Purpose] = {
         kinds=("video",),
     ),
     "review": Purpose(lambda actor, output: actor.is_reviewer, evidence="revisions__output__generation"),
+    "screening": Purpose(
+        lambda actor, output: actor.kind == "system", evidence="revisions__output__generation", kinds=("video",)
+    ),
     "export": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
     "public": Purpose(lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")),
 }

@@ -11,7 +11,7 @@ from gateway import contributions
 from gateway.consents import answers
 from gateway.models import Consent, Contribution, Entry, GuestPass, LedgerEntry, TermsAcceptance, User
 from generation.models import Generation, Output
-from review.models import Appeal, Decision, Publication, Report
+from review.models import Appeal, Decision, Publication, Report, Signal
 
 CLIP_STAYS = frozenset({"train", "study"})  # purposes for which a clip is kept that was given for them
 
@@ -122,6 +122,12 @@ def _counted(user: User) -> list[tuple[QuerySet[Any], str, str, str]]:
             "decision",
             "{} about your works",
             "The program answers for how it decides: verdict, clauses, place in seconds, time and who.",
+        ),
+        (
+            Signal.objects.filter(screening__output__generation__membership__user=user),
+            "signal",
+            "{} of the screening of your works",
+            "What it measured: kind, value and second. What it read in a prompt is erased.",
         ),
         (
             Consent.objects.filter(user=user),

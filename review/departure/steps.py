@@ -23,7 +23,7 @@ from generation.models import Generation
 from review import appeals, submissions
 from review.departure import stays
 from review.departure.texts import TABLES
-from review.models import Appeal, Publication, Submission
+from review.models import Appeal, Fingerprint, Publication, Submission
 
 KIND = "departure"  # of the link's secret
 NOBODY_ANY_MORE = "Somebody who left"
@@ -138,6 +138,7 @@ def _works(departure: Departure, after: str) -> str | None:
         if work.pk not in kept:
             media.erase(work)
     with _batch(departure):
+        Fingerprint.objects.filter(output__generation__in=[work for work in batch if work.pk not in kept]).delete()
         written = Generation.objects.filter(pk__in=[work.pk for work in batch]).exclude(prompt=ERASED)
         number = written.update(prompt=ERASED, error_message="", notes=[], once=None)
         if number:

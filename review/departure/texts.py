@@ -29,7 +29,7 @@ from gateway.models import (
 )
 from gateway.triggers import ERASED
 from generation.models import Generation, Output
-from review.models import Appeal, Conflict, Decision, Publication, Revision, SignOff, Submission
+from review.models import Appeal, Conflict, Decision, Publication, Revision, Signal, SignOff, Submission
 
 Whose = Callable[[User], Q]
 
@@ -134,6 +134,7 @@ TABLES = (
     Texts(SignOff, _by("user"), ("name",), public="revision__publication"),
     Texts(Decision, _by("revision__submission__membership__user"), ("facts", "region", "note")),
     Texts(Appeal, _by("decision__revision__submission__membership__user"), ("words",)),
+    Texts(Signal, _by("screening__output__generation__membership__user"), ("evidence",)),
     Texts(Publication, _by("submission__membership__user"), ("reason",)),
     Texts(Conflict, _by("artist")),
 )

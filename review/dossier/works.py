@@ -11,7 +11,7 @@ from gateway import audit, refusals
 from gateway.actors import Actor
 from generation import media
 from generation.models import Generation, Output
-from review import statements
+from review import screening, statements
 from review.dossier.archive import PIECE, Member
 from review.dossier.rows import briefly, each, lines, pretty
 from review.models import Appeal, Clause, Decision, Publication, Revision, Submission
@@ -109,7 +109,11 @@ def _submissions(by: Actor) -> Any:
     known = Q(decides=True) | Q(role__in=["appeal", "take_down"])  # a look that settled nothing is the reviewers' own
     told = Decision.objects.effective().filter(known).select_related("appeal__hearing").order_by("id")
     said = Prefetch("decisions", told, "told")
-    revisions = Revision.objects.select_related("output", "sign_off").prefetch_related(said).order_by("number")
+    revisions = (
+        Revision.objects.select_related("output", "sign_off")
+        .prefetch_related(said, "output__screening__signals")
+        .order_by("number")
+    )
     mine = Submission.objects.filter(membership__user=by.user).listed()
     return mine.prefetch_related(Prefetch("revisions", revisions, "all_revisions"))
 
@@ -138,6 +142,10 @@ def _revision(row: Any, clauses: dict[UUID, Clause]) -> dict[str, Any]:
         "licence": row.licence,
         "description": row.description,
         "decisions": [_decision(decision, row, clauses) for decision in row.told],
+        "signals": [
+            {"kind": seen.kind, "raised": seen.raised, "words": seen.words, "value": seen.value, "frames": seen.frames}
+            for seen in screening.report(getattr(row.output, "screening", None)).signals
+        ],
         "signed": {"at": signature.created_at, "as": signature.name} if signature else None,
     }
 

@@ -5,6 +5,7 @@ from .policy import Clause, Conflict, ReviewPolicy
 from .preferences import Preferences
 from .publications import Publication, SignOff
 from .reports import Report
+from .screening import Fingerprint, Phrase, Screening, Signal
 from .submissions import LICENCES, Appeal, Decision, Revision, Skip, Submission, SubmissionQuerySet
 
 __all__ = [
@@ -14,12 +15,16 @@ __all__ = [
     "Conflict",
     "Decision",
     "Figures",
+    "Fingerprint",
+    "Phrase",
     "Preferences",
     "Publication",
     "Report",
     "ReviewPolicy",
     "Revision",
+    "Screening",
     "SignOff",
+    "Signal",
     "Skip",
     "Submission",
     "SubmissionQuerySet",

@@ -38,11 +38,21 @@ def test_what_somebody_holds_is_theirs_until_they_let_it_go(artist, reviewer):
 def test_silence_approves_where_the_program_says_so_and_is_recorded_as_silence(artist):
     ReviewPolicy.objects.create(cohort=artist.membership.cohort, by_default=True)
     submission = late(makers.submitted(artist))
+    makers.screened(submission)
     clock.strike()
     decisions.announce()
     decision = Decision.objects.get()
     assert (decision.role, decision.reviewer, makers.seen(submission).shown_state) == ("default", None, "approved")
     assert "by default" in Notice.objects.filter(user=artist.user).get().body
+
+
+def test_silence_approves_nothing_that_was_not_screened_or_that_a_signal_speaks_of(artist):
+    ReviewPolicy.objects.create(cohort=artist.membership.cohort, by_default=True)
+    late(makers.submitted(artist))
+    makers.screened(late(makers.submitted(artist)), "flashes")
+    makers.screened(late(makers.submitted(artist)), "near_copy")
+    assert clock.strike() == 3
+    assert not Decision.objects.exists()
 
 
 def test_silence_never_approves_what_two_are_to_look_at_or_what_was_refused_before(artist, no_undo):
