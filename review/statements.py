@@ -8,7 +8,8 @@ What is meant by the fields here: a work that is refused was never public, so it
 (`DECISION_VISIBILITY_OTHER`, said in words); one that is taken down leaves a page that says so, and its artist keeps it
 (`…_CONTENT_DISABLED`). The ground is always a clause of the policy, never a law. What is drawn here is synthetic, and
 a video. A decision holds everywhere, so in each country of the European Economic Area. Signals inform and never decide:
-no decision is automated. Silence that approves refuses nothing, and owes no statement.
+no decision is automated; where one was raised before a person decided, that is automated detection. Silence that
+approves refuses nothing, and owes no statement.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from gateway import audit, refusals
 from gateway.actors import Actor
 from review import dsa, policy
-from review.models import Clause, Decision, Report
+from review.models import Clause, Decision, Report, Signal
 from review.reasons import APPEAL_DAYS, place
 
 SCHEMA = "/schemas/statement.json"
@@ -45,7 +46,9 @@ FIELDS = (
 def owed() -> QuerySet[Decision]:
     """The decisions of which each owes a statement: what speaks against a work, and can't be undone any more."""
     reported = Exists(Report.objects.filter(decision=OuterRef("pk")))
-    rows = Decision.objects.against().annotate(reported=reported)
+    signals = Signal.objects.filter(screening__output=OuterRef("revision__output"), raised=True)
+    detected = Exists(signals.filter(created_at__lte=OuterRef("created_at")))
+    rows = Decision.objects.against().annotate(reported=reported, detected=detected)
     return rows.select_related("revision__output", "revision__submission", "appeal__hearing")
 
 
@@ -80,15 +83,15 @@ def export(start: datetime, end: datetime, *, by: Actor) -> Iterator[dict[str, A
     return without_names(rows.iterator(chunk_size=500))
 
 
-def statement(decision: Decision, *, detected: bool = False) -> dict[str, Any]:
-    """Why, in full, for the artist; with how to object. `detected`: a signal had pointed at it before a person did.
+def statement(decision: Decision) -> dict[str, Any]:
+    """Why, in full, for the artist; with how to object.
 
     Raises NotFound for what owes no statement, or not yet.
     """
     found = owed().filter(pk=decision.pk).first()
     if found is None:
         raise refusals.NotFound
-    return in_full(found, policy.of(found), source=_source(found), detected=detected)
+    return in_full(found, policy.of(found), source=_source(found), detected=_detected(found))
 
 
 def in_full(decision: Decision, clauses: list[Clause], *, source: str, detected: bool) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def without_names(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
         where = _seconds(decision)
         under = " and ".join(f"clause {clause.number} ({clause.title.lower()})" for clause in clauses)
         yield {
-            **_told(decision, clauses, source=_source(decision), detected=False),
+            **_told(decision, clauses, source=_source(decision), detected=_detected(decision)),
             "decision_facts": _cut(
                 f"A person looked at the clip and found, {where}, what the policy names in {under}. Its artist was "
                 "told in writing what exactly was seen.",
@@ -155,6 +158,11 @@ def _told(decision: Decision, clauses: list[Clause], *, source: str, detected: b
 def _source(decision: Decision) -> str:
     """What led to it: somebody's report, or the program's own look. Of rows out of `owed()` only."""
     return "SOURCE_ARTICLE_16" if decision.reported else "SOURCE_VOLUNTARY"  # type: ignore[attr-defined]
+
+
+def _detected(decision: Decision) -> bool:
+    """Whether a signal was raised about the file before a person decided. Of rows out of `owed()` only."""
+    return decision.detected  # type: ignore[attr-defined, no-any-return]
 
 
 def _ground(clauses: list[Clause]) -> str:

@@ -161,7 +161,6 @@ def test_a_refusal_says_what_why_where_and_how_to_object(artist: Actor, no_undo:
     assert (told["automated_detection"], told["automated_decision"]) == ("No", "AUTOMATED_DECISION_NOT_AUTOMATED")
     assert told["redress"]["internal_complaint_url"] == f"https://gateway.example.org/mine/{generation.hex}"
     assert told["redress"]["internal_complaint_until"] > told["application_date"]
-    assert statements.statement(decision, detected=True)["automated_detection"] == "Yes"
 
 
 def test_several_clauses_are_all_told(artist: Actor, reviewer: Actor, no_undo: None):
@@ -326,3 +325,14 @@ def test_the_schema_is_served_to_anybody(guest: Client):
     answer = guest.get("/schemas/statement.json")
     assert answer["Content-Type"] == "application/schema+json"
     assert json.loads(answer.content) == SCHEMA
+
+
+@pytest.mark.parametrize("raised", [True, False])
+def test_a_signal_raised_before_a_person_decided_is_automated_detection(artist, no_undo, raised):
+    submission = makers.submitted(artist)
+    makers.screened(submission, *(["flashes"] if raised else []))
+    decision = makers.decided(submission, "reject")
+    wanted = "Yes" if raised else "No"
+    assert statements.statement(decision)["automated_detection"] == wanted
+    (told,) = statements.without_names(statements.owed())
+    assert told["automated_detection"] == wanted
