@@ -16,11 +16,12 @@ from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.views import page
 from generation import media
-from review import appeals, decisions, policies, precedents, queue, reasons
+from review import appeals, decisions, policies, precedents, queue, reasons, screening
 from review.desk import shown
 from review.desk.line import find, queue_page
 from review.forms import DecisionForm, HearingForm
 from review.models import Appeal, Clause, Decision, Revision, Submission
+from review.screening import phrases
 
 MARK = "\N{OBJECT REPLACEMENT CHARACTER}"  # where in a letter the reviewer's words will stand
 COUNTED = {"approve": "approved", "request_changes": "changes", "reject": "refused", "take_down": "taken down"}
@@ -280,12 +281,29 @@ def _work(submission: Submission, revision: Revision, clauses: list[Clause]) -> 
         ],
         "precedent_days": precedents.DAYS,
         "policy": policies.sentence(policies.of(submission.membership.cohort)),
-        "timecodes": _timecodes(revision.output.frames, revision.output.seconds),
+        **_signals(revision),
         "why": _why(submission, previous),
         "previous": [decision for decision in previous if appeal is None or decision.pk != appeal.decision_id],
         "appeal": appeal,
         "appealed": reasons.letter(appeal.decision)[1] if appeal else "",
         "drafts": hearing_drafts(appeal) if appeal else drafts(revision),
+    }
+
+
+def _signals(revision: Revision) -> dict[str, Any]:
+    """What the program saw, the frames on which it saw it, and the words of the prompt that are phrases."""
+    output = revision.output
+    screened = screening.of(output)
+    named = {frame for signal in screened.raised for frame in signal.frames}
+    return {
+        "screened": screened,
+        "signals": [
+            (signal, [frame * output.seconds / output.frames for frame in signal.frames] if signal.raised else [])
+            for signal in screened.signals
+        ],
+        "flashes": any(signal.kind in ("flashes", "red_flashes") for signal in screened.raised),
+        "timecodes": _sheet(output.frames, output.seconds, named),
+        "prompt": phrases.marked(output.generation.prompt, screened.spans),
     }
 
 
@@ -323,7 +341,10 @@ def hearing_drafts(appeal: Appeal) -> list[Draft]:
     return found
 
 
-def _timecodes(frames: int, seconds: float, cells: int = 12) -> list[float]:
-    """When the contact sheet's pictures were, in seconds: evenly spaced, the first and the last frame among them."""
+def _sheet(frames: int, seconds: float, named: set[int], cells: int = 12) -> list[tuple[float, bool]]:
+    """The contact sheet's pictures, evenly spaced from the first frame to the last: when, and whether a signal names
+    a frame of which this one is the nearest."""
     cells = min(cells, frames)
-    return [round(round(cell * (frames - 1) / max(1, cells - 1)) * seconds / frames, 2) for cell in range(cells)]
+    shown_frames = [round(cell * (frames - 1) / max(1, cells - 1)) for cell in range(cells)]
+    nearest = {min(shown_frames, key=lambda frame: abs(frame - other)) for other in named}
+    return [(round(frame * seconds / frames, 2), frame in nearest) for frame in shown_frames]

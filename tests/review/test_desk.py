@@ -7,8 +7,8 @@ from django.test import Client
 
 from gateway.models import Entry
 from review import appeals, conflicts, decisions, queue, reasons, submissions
-from review.desk.work import _timecodes
-from review.models import Appeal, Clause, Conflict, Decision, Submission
+from review.desk.work import _sheet
+from review.models import Appeal, Clause, Conflict, Decision, Signal, Submission
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -209,7 +209,7 @@ def test_earlier_answers_are_shown_to_the_next_reviewer(submission, browser, no_
 
 @pytest.mark.parametrize(("frames", "seconds"), [(17, 2.125), (9, 1.125), (1, 0.125), (49, 6.125)])
 def test_timecodes_run_from_the_first_frame_to_the_last(frames, seconds):
-    codes = _timecodes(frames, seconds)
+    codes = [at for at, _ in _sheet(frames, seconds, set())]
     assert len(codes) == min(12, frames)
     assert codes == sorted(codes)
     assert codes[0] == 0
@@ -409,3 +409,18 @@ def test_who_knows_the_artist_lets_the_work_go_and_gets_none_of_theirs(artist, s
     assert "Ines Marchetti" in browser.get("/review/record").content.decode()
     browser.post(f"/review/conflicts/{Conflict.objects.get().pk.hex}/lift")
     assert len(browser.get("/review").context["waiting"]) == 2
+
+
+def test_signals_lead_to_their_frames_and_mark_the_words_that_they_name(submission, browser):
+    browser.post("/review/next")
+    assert "Not screened yet." in browser.get(address(submission)).content.decode()
+    assert "data-loop" in browser.get(address(submission)).content.decode()
+    screening = makers.screened(submission, "flashes")
+    named = {"phrases": [{"words": "harbour", "clause": None}], "spans": [[2, 9]]}
+    Signal.objects.create(screening=screening, kind="phrases", raised=True, value=1, evidence=named)
+    page = browser.get(address(submission))
+    shown = page.content.decode()
+    assert "4 flashes a second at 0.0 s, limit 3." in shown and 'data-seek="0.125"' in shown
+    assert "data-loop" not in shown, "what may cause a seizure is not started by us"
+    assert "a <mark>harbour</mark> nobody has seen" in shown
+    assert [at for at, flagged in page.context["timecodes"] if flagged] == [0.12], "the picture of that frame"
