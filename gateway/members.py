@@ -260,6 +260,19 @@ def set_seats(cohort: Cohort, seats: int | None, *, by: Actor) -> None:
     cohort.refresh_from_db()
 
 
+def set_studio(studio: str, *, by: Actor) -> User:
+    """A person says to which studio or collective they belong; nothing for none. Raises SignInFirst, MissingScope."""
+    if by.user is None:
+        raise refusals.SignInFirst
+    by.must_have("studio")  # which no token can
+    studio = " ".join(studio.split())[:120]
+    with atomic():
+        if User.objects.filter(pk=by.user.pk).exclude(studio=studio).update(studio=studio):
+            audit.record("user.studio_set", by=by, subject=by.user, detail={"studio": studio})
+    by.user.studio = studio
+    return by.user
+
+
 KEPT = (
     "What you have stays yours: you sign in, see, download and withdraw your works as before, and what is published "
     "stays public until you withdraw it."

@@ -307,6 +307,18 @@ class AlreadyNamed(Refused):
     status = 409
 
 
+class OwnAddress(Refused):
+    """That is your own address, and nobody judges their own works anyway."""
+
+    status = 400
+
+
+class TooManyNamed(Refused):
+    """You have named {limit} people, as many as one may: lift one first."""
+
+    status = 409
+
+
 class BadInvitation(Refused):
     """This invitation is unknown, was used, was revoked or has run out. Ask who invited you for a new one."""
 

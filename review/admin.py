@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from gateway import access
 from gateway.admin import ReadOnly
-from review.models import Clause, Decision, Phrase, Publication, Report, ReviewPolicy, Signal, Submission
+from review.models import Appeal, Clause, Conflict, Decision, Phrase, Publication, Report, ReviewPolicy, Signal, Submission
 from review.screening import phrases
 
 
@@ -39,6 +39,21 @@ class DecisionAdmin(ReadOnly):
     list_display = ("created_at", "verdict", "reviewer", "effective_at", "undone_at")
     list_select_related = ("reviewer",)
     list_filter = ("verdict",)
+
+
+@admin.register(Appeal)
+class AppealAdmin(ReadOnly):
+    list_display = ("created_at", "state", "original_reviewer", "heard_by", "due_at")
+    list_select_related = ("original_reviewer", "heard_by")
+    list_filter = ("state",)
+
+
+@admin.register(Conflict)
+class ConflictAdmin(ReadOnly):
+    """Who does not judge whose works; both sides say so under Access."""
+
+    list_display = ("created_at", "reviewer", "artist", "email", "named_by", "lifted_at")
+    list_select_related = ("reviewer", "artist", "named_by")
 
 
 @admin.register(Publication)

@@ -37,6 +37,20 @@ class AppealForm(forms.Form):
     decision = forms.UUIDField(widget=forms.HiddenInput)
 
 
+class StudioForm(forms.Form):
+    studio = forms.CharField(
+        label="Your studio or collective",
+        max_length=120,
+        required=False,
+        help_text="As the others of it write it. Leave it empty if there is none.",
+    )
+
+
+class AddressForm(forms.Form):
+    email = forms.EmailField(label="Their e-mail address", max_length=254)
+    side = forms.ChoiceField(choices=[("artist", ""), ("reviewer", "")], widget=forms.HiddenInput)
+
+
 class DecisionForm(forms.Form):
     """The reasons. Whether they suffice for a verdict is the rules' to say."""
 

@@ -10,6 +10,8 @@ from review import (
     consenting,
     export_api,
     governing,
+    interest_api,
+    interests,
     leaving,
     operations,
     policy_api,
@@ -91,6 +93,12 @@ urlpatterns = [
         for at in ("access", "mine/<hex:generation>")
         for name, view in (("give", consenting.give), ("take-back", consenting.take_back))
     ),
+    path("access/conflicts", interests.interests),
+    path("access/conflicts/name", interests.name),
+    path("access/conflicts/studio", interests.set_studio),
+    path("access/conflicts/<hex:conflict>/lift", interests.lift),
+    path("v1/conflicts", interest_api.Conflicts.as_view()),
+    path("v1/conflicts/<str:conflict_id>", interest_api.OneConflict.as_view()),
     path("access/consents", consenting.consents_page),
     path("access/consents/receipts/<hex:consent>", consenting.receipt),
     path("v1/consents", consent_api.Consents.as_view()),

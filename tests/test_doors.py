@@ -92,6 +92,13 @@ DOORS = {
     "program/policy/<int:number>/retire": (DETOUR, 403, 403, 403, 403, 405),
     "program/terms": (DETOUR, 403, 403, 403, 403, 200),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 405),
+    "access/conflicts": (DETOUR, 200, 200, 200, 200, 200),
+    **{
+        f"access/conflicts/{act}": (DETOUR, 405, 405, 405, 405, 405)
+        for act in ("name", "studio", "<hex:conflict>/lift")
+    },
+    "v1/conflicts": (401, 200, 200, 403, 403, 403),
+    "v1/conflicts/<str:conflict_id>": (401, 405, 405, 405, 405, 405),
     "access/consents": (DETOUR, 200, 200, 200, 200, 200),
     "access/consents/receipts/<hex:consent>": (DETOUR, 404, 404, 404, 404, 404),
     **{
@@ -279,6 +286,8 @@ def address(door: str, submission: Submission) -> str:
         "<int:number>": "1",
         "<hex:contribution>": unknown,
         "<hex:consent>": unknown,
+        "<hex:conflict>": unknown,
+        "<str:conflict_id>": f"conflict_{unknown}",
         "<str:consent_id>": f"consent_{unknown}",
         "<slug:purpose>": "train",
         "<slug:name>": "2024-01",
@@ -294,7 +303,6 @@ def address(door: str, submission: Submission) -> str:
         "<hex:asked>": unknown,
         "<hex:membership>": submission.membership_id.hex,
         "<hex:cohort>": submission.membership.cohort_id.hex,
-        "<hex:conflict>": unknown,
         "<hex:decision>": unknown,
         "<hex:brake>": unknown,
         "<hex:report>": unknown,

@@ -48,6 +48,10 @@ POSTS = {
     "program/policy/<int:number>/retire": (DETOUR, 403, 403, 403, 403, 404),
     "program/terms": (DETOUR, 403, 403, 403, 403, 422),
     "program/terms/publish": (DETOUR, 403, 403, 403, 403, 422),
+    "access/conflicts/name": (DETOUR, 422, 422, 422, 422, 422),
+    "access/conflicts/studio": (DETOUR, 302, 302, 302, 302, 302),
+    "access/conflicts/<hex:conflict>/lift": (DETOUR, 404, *NOT_MINE),
+    "v1/conflicts": (401, 400, 400, 400, 400, 400),
     "access/consents/<slug:purpose>/give": (DETOUR, 302, 302, 302, 302, 302),
     "access/consents/<slug:purpose>/take-back": (DETOUR, 409, 409, 409, 409, 409),
     "mine/<hex:generation>/consents/<slug:purpose>/give": (DETOUR, 302, *NOT_MINE),
@@ -145,7 +149,7 @@ POSTS = {
     "v1/reviews/<str:submission_id>/undo": (401, 403, 403, 404, 404, 403),
     "v1/publications/<str:publication_id>/withdraw": (401, 404, *NOT_MINE),
 }
-DELETES = {"v1/tokens/<str:token_id>": (401, 404, *NOT_MINE)}
+DELETES = dict.fromkeys(("v1/tokens/<str:token_id>", "v1/conflicts/<str:conflict_id>"), (401, 404, *NOT_MINE))
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
 ANYBODY = (

@@ -21,7 +21,7 @@ from gateway.actors import Actor
 from gateway.models import Departure, Export
 from gateway.models.base import new_id
 from gateway.terms import Price
-from review import queue, reports
+from review import appeals, conflicts, queue, reports
 from review.reasons import in_force
 from tests import makers
 
@@ -55,6 +55,9 @@ def grow(artist, reviewer, admin, n: int) -> None:
         terms.accept(made, artist.user, by=artist)
         impersonations.begin(artist.user, by=admin, reason="x")
         consents.grant("train", by=artist, work=new_id())
+        conflicts.name_address(f"{new_id().hex}@example.org", by=artist)
+        conflicts.name_address(f"{new_id().hex}@example.org", by=reviewer, as_reviewer=True)
+        appeals.file(makers.decided(makers.submitted(artist), "reject"), by=artist, words="It is one slow pulse.")
         Export.objects.create(user=artist.user, ended_at=Now())
         Departure.objects.create(user=artist.user, kind="delete", due_at=Now())
         Departure.objects.filter(state="asked").update(state="cancelled", ended_at=Now())
@@ -76,10 +79,10 @@ LISTS = {
     "artist": [
         "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
         "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/feed.atom", "/feed.json", "/terms", "/terms/accept",
-        "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/export",
+        "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/access/conflicts", "/export",
         "/policy", "/policy/4",
     ],
-    "reviewer": ["/review", "/review?lane=first", "/review/record", "/review/precedents/4", "/access", "/access/security"],
+    "reviewer": ["/review", "/review?lane=first", "/review/record", "/review/precedents/4", "/access/conflicts", "/access", "/access/security"],
     "admin": [
         "/program/invitations",
         "/program",
@@ -111,7 +114,7 @@ LISTS = {
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
-                "review/submission", "review/decision", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
+                "review/submission", "review/decision", "review/appeal", "review/conflict", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
             )
         ),
     ],
@@ -127,6 +130,7 @@ API = {
         "/v1/guest_passes",
         "/v1/contributions",
         "/v1/consents",
+        "/v1/conflicts",
         "/v1/export",
         "/v1/policy",
     ],

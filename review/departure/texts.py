@@ -136,5 +136,5 @@ TABLES = (
     Texts(Appeal, _by("decision__revision__submission__membership__user"), ("words",)),
     Texts(Signal, _by("screening__output__generation__membership__user"), ("evidence",)),
     Texts(Publication, _by("submission__membership__user"), ("reason",)),
-    Texts(Conflict, _by("artist")),
+    Texts(Conflict, lambda user: _addressed(user, artist=user, named_by=user), ("email",)),
 )

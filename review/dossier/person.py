@@ -131,7 +131,7 @@ def _artist(user: User) -> dict[str, Any]:
             for row in asked.distinct().order_by("id")
         ],
         "conflicts_of_interest_you_named": [
-            {"at": row.created_at, "lifted": row.lifted_at}
+            {"at": row.created_at, "address": row.email, "lifted": row.lifted_at}
             for row in Conflict.objects.filter(artist=user, named_by=user).order_by("id")
         ],
         "exports": [

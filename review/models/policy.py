@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from gateway.models import Cohort, User
 from gateway.models.base import Row
+from gateway.triggers import ERASED
 from review.dsa import OTHER_VIOLATION
 
 
@@ -85,19 +86,33 @@ class ReviewPolicy(Row):
 
 
 class Conflict(Row):
-    """This reviewer is not to judge this artist's works: either of them, or an admin, said so."""
+    """This reviewer is not to judge this artist's works: either of them, or an admin, said so.
+
+    Who names the other by address keeps the address, and the other only if there is somebody of that address; if not,
+    it holds for whoever comes with it. So nobody learns from it whether somebody is here. What is lifted keeps none.
+    """
 
     NOUN = "conflict"
 
-    reviewer = models.ForeignKey(User, models.PROTECT, related_name="+")
-    artist = models.ForeignKey(User, models.PROTECT, related_name="+")
+    reviewer = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    artist = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    email = models.EmailField("named by this address", blank=True)
     named_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     lifted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["reviewer", "artist"], condition=Q(lifted_at__isnull=True), name="one_conflict_a_pair"
+                fields=["reviewer", "artist", "email", "named_by"],
+                condition=Q(lifted_at__isnull=True) & ~Q(email=ERASED),
+                nulls_distinct=False,
+                name="one_conflict_a_pair",
             ),
             models.CheckConstraint(condition=~Q(reviewer=F("artist")), name="a_conflict_is_between_two"),
+            models.CheckConstraint(
+                condition=Q(reviewer__isnull=False, artist__isnull=False)
+                | (~Q(email="") | Q(lifted_at__isnull=False))
+                & (Q(reviewer=F("named_by"), reviewer__isnull=False) | Q(artist=F("named_by"), artist__isnull=False)),
+                name="a_conflict_names_two_or_an_address",
+            ),
         ]

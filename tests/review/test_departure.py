@@ -29,7 +29,7 @@ from gateway.actors import Actor
 from gateway.models import Brake, Departure, Detail, Entry, LedgerEntry, Notice, Token, User
 from gateway.triggers import ERASED
 from generation import media
-from review import appeals, decisions, departure, queue
+from review import appeals, conflicts, decisions, departure, queue
 from review.departure import steps
 from review.departure.texts import TABLES
 from review.models import Decision, Publication, Revision
@@ -80,6 +80,9 @@ def rich(artist, stranger, reviewer, admin, no_undo, settings, browser_of) -> Ac
     members.suspend(artist.membership, by=admin, reason=f"{NAME} wanted a pause")
     members.resume(artist.membership, by=admin)
     makers.published(stranger)
+    conflicts.name_address(user.email, by=reviewer, as_reviewer=True)
+    for relative in ("mother", "father"):
+        conflicts.name_address(f"{relative}@marchetti.example", by=artist)
     User.objects.filter(pk=user.pk).update(studio=WORDS)
     user.refresh_from_db()
     return actors.person(user)
