@@ -39,16 +39,30 @@ def _strike(pk: UUID) -> bool:
         audit.record("submission.overdue", by=actors.SYSTEM, subject=submission, facts={"lane": submission.lane})
         if submission.lane == "first" and _low_risk(submission):
             _approve_by_default(submission)
+        elif submission.lane == "appeal":
+            _tell(
+                submission,
+                f"The answer to your appeal about “{submission.must_have_revision().title}” is late",
+                "It is the first of those that reviewers get now, whoever of them may hear it.",
+            )
         elif submission.lane in ("first", "second"):
             states.move(submission, "escalated", by=actors.SYSTEM)
-            notices.tell(
-                submission.membership.user,
+            _tell(
+                submission,
                 f"The answer to “{submission.must_have_revision().title}” is late",
-                "It has been passed on to every reviewer, before all others. The delay counts against the program and "
-                "stands in its transparency report. You can withdraw it at any time.",
-                path=f"/mine/{submission.generation_id.hex}",
+                "It has been passed on to every reviewer, before all others.",
             )
     return True
+
+
+def _tell(submission: Submission, subject: str, body: str) -> None:
+    notices.tell(
+        submission.membership.user,
+        subject,
+        f"{body} The delay counts against the program and stands in its transparency report. You can withdraw it at "
+        "any time.",
+        path=f"/mine/{submission.generation_id.hex}",
+    )
 
 
 def _low_risk(submission: Submission) -> bool:

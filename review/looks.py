@@ -34,6 +34,7 @@ class Look:
     why: str
     times: int = 0
     held: timedelta | None = None
+    said: bool = False  # whether `why` is what they typed
 
     @property
     def held_for(self) -> str:
@@ -104,4 +105,4 @@ def _admins(generation: Generation) -> Iterator[Look]:
         here = [look for look in looks[visit.pk] if generation.pk.hex in look.path]
         if here:
             times = sum(look.times for look in here)
-            yield Look(here[0].first_at, f"{visit.admin}, an admin, looking as you", visit.reason, times)
+            yield Look(here[0].first_at, f"{visit.admin}, an admin, looking as you", visit.reason, times, said=True)
