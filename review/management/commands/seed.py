@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway import actors, terms
@@ -13,17 +14,18 @@ from gateway.actors import Actor
 from gateway.models import Cohort, Membership, User
 from generation import generations
 from generation.models import Generation
-from review import decisions, founding, publishing, queue, submissions
+from review import appeals, clock, decisions, founding, policies, publishing, queue, submissions
 from review.models import Clause, Submission
 from review.reasons import Reasons
 
+RESIDENTS = "Residents 2026"  # a cohort of whose works two people look at some
 CAST = (
-    # name, address, is_reviewer, is_staff, is artist
-    ("Ada Lindqvist", "admin@example.org", False, True, False),
-    ("Rosa Velázquez", "rosa@example.org", True, False, False),
-    ("Rui Tanaka", "rui@example.org", True, False, False),
-    ("Ines Marchetti", "ines@example.org", False, False, True),
-    ("Tomás Okafor", "tomas@example.org", False, False, True),
+    # name, address, is_reviewer, is_staff, the cohort of an artist ("": the first there is)
+    ("Ada Lindqvist", "admin@example.org", False, True, None),
+    ("Rosa Velázquez", "rosa@example.org", True, False, None),
+    ("Rui Tanaka", "rui@example.org", True, False, None),
+    ("Ines Marchetti", "ines@example.org", False, False, ""),
+    ("Tomás Okafor", "tomas@example.org", False, False, RESIDENTS),
 )
 
 WORKS = (
@@ -39,7 +41,7 @@ WORKS = (
     ("ines@example.org", "a purple circle growing over a white field", 13, "Plum hour", "published"),
     ("ines@example.org", "a blue ring drifting left over a black field", 17, "Low tide, twice", "approved"),
     ("tomas@example.org", "an orange square drifting up over a black field", 19, "Kiln", "changes_requested"),
-    ("tomas@example.org", "a large white square growing over a black field", 23, "Strobe study", "rejected"),
+    ("tomas@example.org", "a large white square growing over a black field", 23, "Strobe study", "appealed"),
     (
         "ines@example.org",
         "a green triangle drifting right over an orange field",
@@ -49,8 +51,14 @@ WORKS = (
     ),
     ("tomas@example.org", "a purple circle shrinking over a green field", 31, "Slow door", "submitted"),
     ("ines@example.org", "a yellow ring drifting up over a purple field", 37, "", "private"),
+    ("ines@example.org", "a red square shrinking over a white field", 41, "Ember, late", "late"),
+    ("ines@example.org", "a small white circle drifting left over a blue field", 43, "Gull", "rejected"),
+    ("tomas@example.org", "a yellow circle growing over a black field", 47, "Flare", "taken_down"),
+    ("tomas@example.org", "a large red circle drifting right over a white field", 53, "A face at noon", "second"),
 )
+LONG = ("published", "approved", "private")  # these clips are two seconds long, the others one
 PATIENCE = 180  # seconds for all of it to be drawn
+TWICE = 1  # the clause for which two look at a work
 
 
 class Command(BaseCommand):
@@ -69,13 +77,16 @@ class Command(BaseCommand):
             artist = actors.person(people[email])
             # A start that was interrupted left some of them: those are used.
             there = Generation.objects.filter(membership__user=artist.user, prompt=prompt, seed=seed).first()
-            drawn = there or generations.submit(by=artist, prompt=prompt, seed=seed, seconds=2)
+            drawn = there or generations.submit(by=artist, prompt=prompt, seed=seed, seconds=2 if goal in LONG else 1)
             works.append((artist, title, goal, drawn))
         self._wait([generation for *_, generation in works])
-        reviewer = actors.person(people["rosa@example.org"])
+        reviewer, admin = actors.person(people["rosa@example.org"]), actors.person(people["admin@example.org"])
         for artist, title, goal, generation in works:
+            if goal == "second":  # after all others: from here on one in five is drawn by lot, and would wait too
+                _two_look(admin)
             if not generation.submissions.exists():
-                _bring(artist, reviewer, generation, title, goal)
+                _bring(generation, title, goal, artist=artist, reviewer=reviewer, admin=admin)
+        clock.strike()
         decisions.announce()
         self.stdout.write(f"{len(people)} people, {len(works)} works.")
 
@@ -100,7 +111,7 @@ def _cast() -> dict[str, User]:
     in_force = terms.current()
     assert in_force is not None
     people = {}
-    for name, email, is_reviewer, is_staff, is_artist in CAST:
+    for name, email, is_reviewer, is_staff, place in CAST:
         if there := User.objects.filter(email=email).first():
             people[email] = there
             continue
@@ -108,15 +119,23 @@ def _cast() -> dict[str, User]:
             email, None, name=name, is_reviewer=is_reviewer, is_staff=is_staff, is_superuser=is_staff
         )
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
-        if is_artist:
-            Membership.objects.create(user=user, cohort=cohort, credits=cohort.credits)
-        if is_artist or is_reviewer:
+        if place is not None:
+            theirs = Cohort.objects.get_or_create(name=place)[0] if place else cohort
+            Membership.objects.create(user=user, cohort=theirs, credits=theirs.credits)
+        if place is not None or is_reviewer:
             terms.accept(in_force, user, by=actors.person(user))
         people[email] = user
     return people
 
 
-def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, goal: str) -> None:
+def _two_look(admin: Actor) -> None:
+    """The residents' works are looked at by one person, one in five by two, and any for which clause 1 is named."""
+    cohort = Cohort.objects.get(name=RESIDENTS)
+    looks: dict[str, Any] = {"reviewers": 1, "sample_percent": 20, "second_clauses": [TWICE], "by_default": False}
+    policies.set(cohort, by=admin, hours=cohort.review_hours, **looks)
+
+
+def _bring(generation: Generation, title: str, goal: str, *, artist: Actor, reviewer: Actor, admin: Actor) -> None:
     """Take a work as far as it shall go, by the rules that everybody uses."""
     if goal == "private":
         return
@@ -125,17 +144,33 @@ def _bring(artist: Actor, reviewer: Actor, generation: Generation, title: str, g
     submission = submissions.submit(generation, by=artist, title=title, credit=artist.user.name, licence="CC-BY-NC-4.0")
     if goal == "submitted":
         return
+    if goal == "late":  # an answer was due by now; the clock passes it on
+        Submission.objects.filter(pk=submission.pk).update(due_at=Now())
+        return
     submission = queue.take(Submission.objects.get(pk=submission.pk), by=reviewer)
-    if goal in ("approved", "published"):
-        decisions.approve(submission, by=reviewer)
-    else:
-        reasons = Reasons(
-            clauses=[Clause.objects.get(number=4, retired_at__isnull=True).pk],
-            facts="Where the loop begins again the light jumps with the shape. Please let it end where it begins.",
-            from_seconds=0.5,
-            to_seconds=1.5,
-        )
+    if goal in ("changes_requested", "rejected", "appealed"):
         verdict = decisions.request_changes if goal == "changes_requested" else decisions.reject
-        verdict(submission, by=reviewer, reasons=reasons)
-    if goal == "published":
-        publishing.sign_off(submission, by=artist, revision=1, name=artist.user.name)
+        decision = verdict(submission, by=reviewer, reasons=_reasons())
+        if goal == "appealed":
+            appeals.file(
+                decision,
+                by=artist,
+                words="Clause 4 speaks of more than three flashes within a second. This is one square that grows, and "
+                "the light changes once, where the loop begins again.",
+            )
+        return
+    considered = Clause.objects.filter(number=TWICE, retired_at__isnull=True) if goal == "second" else ()
+    decisions.approve(submission, by=reviewer, considered=[clause.pk for clause in considered])
+    if goal in ("published", "taken_down"):
+        publication = publishing.sign_off(submission, by=artist, revision=1, name=artist.user.name)
+        if goal == "taken_down":
+            publishing.take_down(publication, by=admin, reasons=_reasons())
+
+
+def _reasons() -> Reasons:
+    return Reasons(
+        clauses=[Clause.objects.get(number=4, retired_at__isnull=True).pk],
+        facts="Where the loop begins again the light jumps with the shape. Please let it end where it begins.",
+        from_seconds=0.5,
+        to_seconds=0.9,
+    )
