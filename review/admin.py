@@ -8,7 +8,19 @@ from django.http import HttpRequest
 
 from gateway import access
 from gateway.admin import ReadOnly
-from review.models import Appeal, Clause, Conflict, Decision, Phrase, Publication, Report, ReviewPolicy, Signal, Submission
+from review.models import (
+    Appeal,
+    Clause,
+    Conflict,
+    Decision,
+    Opening,
+    Phrase,
+    Publication,
+    Report,
+    ReviewPolicy,
+    Signal,
+    Submission,
+)
 from review.screening import phrases
 
 
@@ -46,6 +58,14 @@ class AppealAdmin(ReadOnly):
     list_display = ("created_at", "state", "original_reviewer", "heard_by", "due_at")
     list_select_related = ("original_reviewer", "heard_by")
     list_filter = ("state",)
+
+
+@admin.register(Opening)
+class OpeningAdmin(ReadOnly):
+    """Which private works admins have opened, at /program/works."""
+
+    list_display = ("created_at", "admin", "generation_id", "reason", "ends_at")
+    list_select_related = ("admin",)
 
 
 @admin.register(Conflict)

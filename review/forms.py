@@ -37,6 +37,15 @@ class AppealForm(forms.Form):
     decision = forms.UUIDField(widget=forms.HiddenInput)
 
 
+class OpeningForm(forms.Form):
+    reason = forms.CharField(
+        label="Why?",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
+        help_text="The artist reads this, word for word.",
+    )
+
+
 class StudioForm(forms.Form):
     studio = forms.CharField(
         label="Your studio or collective",

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from gateway.models import Entry
 from generation.models import Generation
 from review import letters
-from review.models import Appeal, Decision, Submission
+from review.models import Appeal, Decision, Opening, Submission
 
 LOOK = "A reviewer looked at it."
 SENTENCES = {
@@ -27,6 +27,7 @@ SENTENCES = {
     "publication.withdrawn": "You withdrew it from the public.",
     "publication.taken_down": "The program took it down.",
     "appeal.open": "You appealed.",
+    "work.opened": "An admin opened it, for a reason that stands below.",
     "appeal.withdrawn": "Your appeal ended without an answer.",
 }
 BY_GUEST = {
@@ -76,11 +77,12 @@ def events(generation: Generation, submission: Submission | None) -> list[Event]
 
 
 def _subjects(generation: Generation) -> set[Any]:
-    """Whose entries are its life: the work's own, its submissions', signatures', publications' and appeals'."""
+    """Whose entries are its life: its own, and its submissions', signatures', publications', appeals' and openings'."""
     submissions = Submission.objects.filter(generation=generation).values_list("pk", "publication__pk")
     signed = generation.submissions.values_list("revisions__sign_off__pk", flat=True)
     appealed = Appeal.objects.filter(decision__revision__submission__generation=generation).values_list("pk", flat=True)
-    return {generation.pk, *signed, *appealed, *(pk for pair in submissions for pk in pair)} - {None}
+    opened = Opening.objects.filter(generation=generation).values_list("pk", flat=True)
+    return {generation.pk, *signed, *appealed, *opened, *(pk for pair in submissions for pk in pair)} - {None}
 
 
 def _answered(decision: Decision) -> str | None:

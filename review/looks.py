@@ -5,7 +5,7 @@ a hold that ended in an answer which can still be undone looks like one that goe
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway import impersonations
 from gateway.models import Entry, Impersonation
 from generation.models import Generation
-from review.models import Appeal, Decision, Submission
+from review.models import Appeal, Decision, Opening, Submission
 
 REVIEWER = "A reviewer"
 REVIEW = "to review it"
@@ -46,8 +46,8 @@ class Look:
 
 
 def at_work(generation: Generation) -> list[Look]:
-    """Everybody who looked at this work, the latest first: reviewers, and admins who looked as its artist."""
-    found = [*_reviewers(generation), *_admins(generation)]
+    """Everybody who looked at this work, the latest first: reviewers, admins who opened it or looked as its artist."""
+    found = [*_reviewers(generation), *_opened(generation), *_admins(generation)]
     return sorted(found, key=lambda look: look.at, reverse=True)
 
 
@@ -92,6 +92,14 @@ def _subjects(generation: Generation) -> dict[UUID, UUID]:
         **dict(appealed.values_list("pk", "decision__revision__submission")),
         **dict(answered.values_list("pk", "revision__submission")),
     }
+
+
+def _opened(generation: Generation) -> Iterator[Look]:
+    rows = {row.pk: row for row in Opening.objects.filter(generation=generation).select_related("admin")}
+    viewed = Entry.objects.filter(subject_id__in=rows, action="work.viewed")
+    times = Counter(viewed.values_list("subject_id", flat=True))
+    for row in rows.values():
+        yield Look(row.created_at, f"{row.admin}, an admin", row.reason, times[row.pk], said=True)
 
 
 def _admins(generation: Generation) -> Iterator[Look]:

@@ -13,6 +13,7 @@ from review import (
     interest_api,
     interests,
     leaving,
+    opening,
     operations,
     policy_api,
     report_api,
@@ -92,6 +93,12 @@ urlpatterns = [
         path(f"{at}/consents/<slug:purpose>/{name}", view)
         for at in ("access", "mine/<hex:generation>")
         for name, view in (("give", consenting.give), ("take-back", consenting.take_back))
+    ),
+    path("program/works", opening.works),
+    path("program/works/<hex:generation>", opening.work),
+    *(
+        path(f"program/works/<hex:generation>/{name}", opening.file, {"kind": kind})
+        for name, kind in (("video.mp4", "video"), ("poster.webp", "poster"))
     ),
     path("access/conflicts", interests.interests),
     path("access/conflicts/name", interests.name),

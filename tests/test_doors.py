@@ -130,6 +130,10 @@ DOORS = {
     "program/requests/<hex:asked>": (DETOUR, 403, 403, 403, 403, 404),
     "program/requests/<hex:asked>/accept": (DETOUR, 403, 403, 403, 403, 405),
     "program/requests/<hex:asked>/decline": (DETOUR, 403, 403, 403, 403, 405),
+    "program/works": (DETOUR, 403, 403, 403, 403, 200),
+    "program/works/<hex:generation>": (DETOUR, 403, 403, 403, 403, 200),
+    "program/works/<hex:generation>/video.mp4": (DETOUR, 403, 403, 403, 403, 404),
+    "program/works/<hex:generation>/poster.webp": (DETOUR, 403, 403, 403, 403, 404),
     "program/members": (DETOUR, 403, 403, 403, 403, 200),
     "program/members/<hex:membership>": (DETOUR, 403, 403, 403, 403, 200),
     **{

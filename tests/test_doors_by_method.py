@@ -69,6 +69,7 @@ POSTS = {
     "v1/contributions/<str:contribution_id>/dispute": (401, 404, *NOT_MINE),
     "v1/terms/accept": (401, 403, 403, 403, 403, 403),
     "program/invitations/<hex:invitation>/again": (DETOUR, 403, 403, 403, 403, 404),
+    "program/works/<hex:generation>": (DETOUR, 403, 403, 403, 403, 422),
     "program/requests/door": (DETOUR, 403, 403, 403, 403, 422),
     "program/requests/<hex:asked>/accept": (DETOUR, 403, 403, 403, 403, 404),
     "program/requests/<hex:asked>/decline": (DETOUR, 403, 403, 403, 403, 404),

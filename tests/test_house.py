@@ -24,7 +24,7 @@ RULES = {
     gateway: "access_requests actors addresses allowances audit.record brakes canaries consents contributions grants guest_passes impersonations keys leaks limits members networks notices prepared pulses second_factors sessions sightings sign_in_links spreadsheets states terms tokens traces wordings",
     generation: "catalogue endings generations guests limits media.files media.serve scheduling worker",
     review: (
-        "ageing appeals clock conflicts consents decisions departure dossier founding history letters looks overview policies "
+        "ageing appeals clock conflicts consents decisions departure dossier founding history letters looks openings overview policies "
         "policy precedents publishing queue radius reasons reports shortcuts statements statistics submissions "
         "transparency.counting transparency.disclosure transparency.months transparency.words "
         "screening screening.asking screening.copies screening.findings screening.flashes screening.hashes "

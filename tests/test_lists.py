@@ -21,7 +21,7 @@ from gateway.actors import Actor
 from gateway.models import Departure, Export
 from gateway.models.base import new_id
 from gateway.terms import Price
-from review import appeals, conflicts, queue, reports
+from review import appeals, conflicts, openings, queue, reports
 from review.reasons import in_force
 from tests import makers
 
@@ -57,6 +57,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         consents.grant("train", by=artist, work=new_id())
         conflicts.name_address(f"{new_id().hex}@example.org", by=artist)
         conflicts.name_address(f"{new_id().hex}@example.org", by=reviewer, as_reviewer=True)
+        openings.begin(makers.completed(artist), by=admin, reason="x")
         appeals.file(makers.decided(makers.submitted(artist), "reject"), by=artist, words="It is one slow pulse.")
         Export.objects.create(user=artist.user, ended_at=Now())
         Departure.objects.create(user=artist.user, kind="delete", due_at=Now())
@@ -102,6 +103,8 @@ LISTS = {
         "/program/requests",
         "/program/requests?show=answered",
         "/program/members",
+        "/program/works",
+        "/program/works?q=Ines",
         "/program/impersonation",
         "/program/contributions",
         "/program/contributions.csv",
@@ -114,7 +117,7 @@ LISTS = {
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
                 "generation/generation", "generation/modelprofile", "generation/output",
-                "review/submission", "review/decision", "review/appeal", "review/conflict", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
+                "review/submission", "review/decision", "review/appeal", "review/conflict", "review/opening", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
             )
         ),
     ],

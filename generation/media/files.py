@@ -17,7 +17,9 @@ from generation.models import Generation, Output
 MEDIA_TYPES = {"video": "video/mp4", "poster": "image/webp", "sheet": "image/webp"}
 NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp"}
 
-PurposeName = Literal["own work", "guest's result", "guest's download", "review", "screening", "public", "export"]
+PurposeName = Literal[
+    "own work", "guest's result", "guest's download", "review", "opened", "screening", "public", "export"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ PURPOSES: dict[PurposeName, Purpose] = {
         lambda actor, output: actor.kind == "system", evidence="revisions__output__generation", kinds=("video",)
     ),
     "export": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
+    "opened": Purpose(lambda actor, output: actor.is_admin, evidence="generation", kinds=("video", "poster")),
     "public": Purpose(lambda actor, output: True, evidence="revision__output__generation", kinds=("video", "poster")),
 }
 

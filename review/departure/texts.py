@@ -29,7 +29,7 @@ from gateway.models import (
 )
 from gateway.triggers import ERASED
 from generation.models import Generation, Output
-from review.models import Appeal, Conflict, Decision, Publication, Revision, Signal, SignOff, Submission
+from review.models import Appeal, Conflict, Decision, Opening, Publication, Revision, Signal, SignOff, Submission
 
 Whose = Callable[[User], Q]
 
@@ -129,6 +129,7 @@ TABLES = (
     Texts(Departure, _by("user")),
     Texts(Generation, _by("membership__user")),  # with its files: see departure.works
     Texts(Output, _by("generation__membership__user")),
+    Texts(Opening, _by("generation__membership__user"), ("reason",)),
     Texts(Submission, _by("membership__user")),
     Texts(Revision, _by("submission__membership__user"), ("title", "credit", "description"), public="publication"),
     Texts(SignOff, _by("user"), ("name",), public="revision__publication"),

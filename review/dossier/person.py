@@ -29,7 +29,7 @@ from gateway.models import (
 from generation import guests
 from review.dossier.archive import Member
 from review.dossier.rows import briefly, each, lines, pretty
-from review.models import Conflict, Publication
+from review.models import Conflict, Opening, Publication
 
 COLUMNS = ("at", "kind", "amount", "effect on what is free", "work", "token", "month", "reason")
 
@@ -55,6 +55,8 @@ def told(by: Actor) -> Iterator[Member]:
     yield Member("access/brakes.json", pretty([_brake(row) for row in each(_brakes(user))]))
     visits = Impersonation.objects.select_related("admin").filter(artist=user)
     yield Member("looked/visits.json", pretty(list(_visits(visits))))
+    opened = Opening.objects.select_related("admin").filter(generation__membership__user=user)
+    yield Member("looked/opened.json", pretty([_opened(row) for row in each(opened)]))
     written = Notice.objects.filter(Q(user=user) | Q(user__isnull=True, email__iexact=user.email))
     yield Member("notices.jsonl", lines(_notice(row) for row in each(written)))
 
@@ -312,6 +314,16 @@ def _visits(rows: Any) -> Iterator[dict[str, Any]]:
             "reason": row.reason,
             "pages": [{"path": look.path, "times": look.times, "first": look.first_at} for look in looks],
         }
+
+
+def _opened(row: Opening) -> dict[str, Any]:
+    return {
+        "at": row.created_at,
+        "until": row.ends_at,
+        "admin": str(row.admin),
+        "reason": row.reason,
+        "work": row.generation_id,
+    }
 
 
 def _notice(row: Notice) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From a submission to a publication."""
 
 from .figures import Figures
+from .openings import Opening
 from .policy import Clause, Conflict, ReviewPolicy
 from .preferences import Preferences
 from .publications import Publication, SignOff
@@ -16,6 +17,7 @@ __all__ = [
     "Decision",
     "Figures",
     "Fingerprint",
+    "Opening",
     "Phrase",
     "Preferences",
     "Publication",

@@ -67,6 +67,7 @@ TABLES = {
     "review.Publication": "submissions/",
     "review.Appeal": "submissions/",
     "review.Conflict": "artist.json: those that the artist named, without the reviewer's name",
+    "review.Opening": "looked/",
     "review.ReviewPolicy": "not: nobody's",
     "review.Preferences": "not: reviewers'",
     "review.Figures": "not: nobody's",
