@@ -127,6 +127,7 @@ def test_silence_and_delay_are_said_as_such(artist, at_home):
     policy = ReviewPolicy.objects.create(cohort=artist.membership.cohort, by_default=True)
     silent, late, appealed = (makers.submitted(artist) for _ in range(3))
     page = f"/mine/{silent.generation_id.hex}"
+    makers.screened(silent)
     Submission.objects.filter(pk=silent.pk).update(due_at=Now())
     clock.strike()
     decisions.announce()
@@ -191,6 +192,7 @@ def test_a_take_down_by_rest_leads_its_artist_to_the_letter(artist, client_of, g
 def test_what_was_approved_by_silence_says_so_by_rest(artist, client_of):
     ReviewPolicy.objects.create(cohort=artist.membership.cohort, by_default=True)
     submission = makers.submitted(artist)
+    makers.screened(submission)
     Submission.objects.filter(pk=submission.pk).update(due_at=Now() - timedelta(seconds=1))
     clock.strike()
     shown = client_of(artist).get(f"/v1/submissions/submission_{submission.pk.hex}").json()

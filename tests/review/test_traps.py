@@ -14,7 +14,7 @@ from gateway.models import AccessRequest, Entry
 from generation import worker
 from generation.models import Output
 from review import appeals, clock, decisions, publishing, queue, submissions
-from review.models import Decision, Publication, ReviewPolicy, Revision, SignOff, Submission
+from review.models import Decision, Phrase, Publication, ReviewPolicy, Revision, SignOff, Submission
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +181,7 @@ def test_there_is_no_bulk_action_and_no_form_that_decides(admin):
     request = RequestFactory().get("/admin/")
     request.user = admin.user
     ours = [site for model, site in records.site._registry.items() if model._meta.app_label == "review"]
+    ours = [site for site in ours if site.model is not Phrase]  # what a prompt is searched for decides nothing
     assert len(ours) >= 7
     for site in ours:
         assert site.get_actions(request) == {}, site
