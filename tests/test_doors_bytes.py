@@ -143,6 +143,8 @@ def test_nothing_private_comes_out_of_any_door(works, stranger, reviewer, admin,
         work.chunks_once, work.words_once = work.chunks, work.words  # type: ignore[attr-defined]
     works["public"].words_once = {works["public"].generation.prompt}  # type: ignore[attr-defined]
     works["withdrawn"].words_once -= {"Title of withdrawn"}  # type: ignore[attr-defined]  # it stands on the tombstone
+    if who == "reviewer":  # the queue names what waits and what is held, by its title alone
+        works["submitted"].words_once -= {"Title of submitted"}  # type: ignore[attr-defined]
     actor: Actor | None = {"stranger": stranger, "reviewer": reviewer, "admin": admin}.get(who)
     api, browser = caller(actor, "v1/"), caller(actor, "")
     public = {"public": {"video", "poster"}}
@@ -160,10 +162,7 @@ def test_nothing_private_comes_out_of_any_door(works, stranger, reviewer, admin,
     for door in DOORS:
         if "<" not in door:
             client = api if door.startswith("v1/") else browser
-            may = dict(public)
-            if who == "reviewer":
-                may["submitted"] = {"words"}  # a queue names what waits
-            if leaked := leaks(client.get(f"/{door}"), works, may):
+            if leaked := leaks(client.get(f"/{door}"), works, public):
                 found[door] = leaked
     assert found == {}
 
