@@ -162,10 +162,10 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
         None: ["/", "/terms", "/docs/refusals", "/accounts/login/", "/apply"],
         "Ines Marchetti": [
             *("/dashboard", "/studio", "/mine", "/access", "/access/guest-passes", "/access/security"),
-            *("/access/consents", "/access/allowance", "/membership", "/contributions"),
+            *("/access/consents", "/access/conflicts", "/access/allowance", "/membership", "/contributions"),
         ],
         "Ada Lindqvist": [
-            *("/program", "/program/invitations", "/program/members", "/program/brakes", "/program/terms"),
+            *("/program", "/program/works?q=Ines", "/program/invitations", "/program/members", "/program/brakes", "/program/terms"),
             *("/program/contributions", "/program/sightings"),
         ],
         "Rui Tanaka": ["/review"],
