@@ -41,7 +41,7 @@ begin
                     and state = 'asked' and begun_at is not null
             )
         ) then
-            raise exception '% of % is written once, and erased only when its person departs', name, told
+            raise exception '% of % is append-only, and erased only when its person departs', name, told
                 using errcode = 'check_violation';
         end if;
     end loop;

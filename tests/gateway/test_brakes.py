@@ -86,9 +86,9 @@ def test_a_brake_is_on_something_or_on_all(scope: str, target: str | None):
 def test_what_a_brake_is_on_and_why_is_never_rewritten():
     brake = pulled("all")
     for change in ({"reason": "x"}, {"closes": True}, {"ends_at": None, "label": "x"}, {"scope": "token"}):
-        with pytest.raises(Exception, match="append-only|written once"), atomic():
+        with pytest.raises(Exception, match="append-only"), atomic():
             Brake.objects.filter(pk=brake.pk).update(**change)
-    with pytest.raises(Exception, match="append-only|written once"), atomic():
+    with pytest.raises(Exception, match="append-only"), atomic():
         brake.delete()
 
 
