@@ -10,11 +10,11 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check fmt bench soak doctor
+.PHONY: help setup run test check fmt bench bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 	@echo "  VENV=folder chooses the environment; DATA_DIR=folder and PORT=number choose a gateway."
 
 setup: $(STAMP)  ## make the environment and install what is needed (a few minutes with downloads)
@@ -59,6 +59,10 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.sketch
 	$(BIN)/python -m benchmarks.authentication
 	$(BIN)/python -m benchmarks.screening
+	$(BIN)/python -m benchmarks.review
+
+bench-review: setup  ## twenty reviewers at once, and the next one of 100,000
+	$(BIN)/python -m benchmarks.review
 
 soak: setup  ## the longer tests
 	$(BIN)/python -m pytest -m soak

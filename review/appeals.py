@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from gateway import audit, refusals, states
 from gateway.actors import Actor
-from review import decisions, publishing
+from review import conflicts, decisions, publishing
 from review.models import Appeal, Decision, Publication, Submission
 
 LONGEST = 5000
@@ -97,8 +97,8 @@ def _hear(submission: Submission, outcome: str, message: str, note: str, by: Act
         raise refusals.WordsMissing(what=f"what the artist is told, in {LONGEST:,} characters at most", param="message")
     with atomic():
         before = (
-            Submission.objects.select_for_update()
-            .filter(Q(holder=reviewer, lease_until__gt=Now()), pk=submission.pk)
+            Submission.objects.select_for_update(of=("self",))
+            .filter(Q(holder=reviewer, lease_until__gt=Now()), conflicts.none_for(reviewer), pk=submission.pk)
             .first()
         )
         if before is None:

@@ -13,13 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import DateTimeField, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
 from gateway import actors, audit, notices, refusals, states
 from gateway.actors import Actor
-from review import policies, publishing, queue
+from review import conflicts, policies, publishing, queue
 from review.models import Appeal, Clause, Decision, Publication, Submission
 from review.reasons import NONE, Reasons, letter
 
@@ -75,7 +76,7 @@ def escalate(submission: Submission, *, by: Actor, note: str = "") -> Decision:
 
 
 def undo(decision: Decision, *, by: Actor) -> None:
-    """Take one's decision back while its window is open; one holds the work again.
+    """Take one's decision back while its window is open; one holds the work again, unless a conflict was named since.
 
     Raises NotYoursToUndo, TooLateToUndo.
     """
@@ -94,11 +95,9 @@ def undo(decision: Decision, *, by: Actor) -> None:
             raise refusals.TooLateToUndo
         if decision.role == "appeal":
             states.move(Appeal.objects.get(hearing=decision), "open", by=by, heard_by=None, hearing=None)
-        again: dict[str, Any] = {
-            "hearing": decision.role == "appeal",
-            "holder": reviewer,
-            "lease_until": Now() + queue.lease(),
-        }
+        again: dict[str, Any] = {"hearing": decision.role == "appeal"}
+        if Submission.objects.filter(conflicts.none_for(reviewer), pk=locked.pk).exists():
+            again |= {"holder": reviewer, "lease_until": Now() + queue.lease()}
         if decision.state_before == decision.state_after:
             Submission.objects.filter(pk=locked.pk).update(**again)
         else:
@@ -130,11 +129,13 @@ def announce() -> int:
 
 def _announce(decision: Decision) -> bool:
     with atomic():
+        # The submission first, as everywhere: its artist may be withdrawing it at this moment.
+        rows = Submission.objects.select_for_update(of=("self",)).select_related("membership__user")
+        submission = rows.get(pk=decision.revision.submission_id)
         unsaid = Decision.objects.filter(pk=decision.pk, announced_at__isnull=True, undone_at__isnull=True)
         if not unsaid.update(announced_at=Now()):
             return False
         audit.record("decision.in_effect", by=actors.SYSTEM, subject=decision)
-        submission = decision.revision.submission
         told = decision.decides or decision.role in ("appeal", "take_down")
         if decision.role == "appeal" and decision.verdict == "approve" and not decision.decides:
             down = Publication.objects.filter(revision=decision.revision, state="taken_down").first()
@@ -162,7 +163,7 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
         before = (
             Submission.objects.select_for_update(of=("self",))
             .select_related("membership__cohort", "generation")
-            .filter(held, pk=submission.pk)
+            .filter(held, conflicts.none_for(reviewer), pk=submission.pk)
             .first()
         )
         if before is None:
@@ -188,7 +189,12 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
             effective_at=Now() + timedelta(seconds=settings.UNDO_SECONDS),
         )
         states.move(submission, after, by=by, when=held, holder=None, lease_until=None, renewals=0, second=second)
-        decision.save(force_insert=True)
+        try:
+            decision.save(force_insert=True)
+        except IntegrityError as error:
+            if "conflict of interest" in str(error):  # it was named at this very moment
+                raise refusals.NotHeld from error
+            raise
         decision.refresh_from_db(fields=["effective_at"])
         publishing.record(decision, by=by)
     return decision

@@ -11,7 +11,7 @@ from gateway import access, refusals
 from gateway.actors import Actor
 from gateway.views import page
 from review import decisions, queue
-from review.desk.shown import around, chosen, lately, to_desk, to_queue
+from review.desk.shown import around, chosen, counted, lately, to_desk, to_queue
 from review.models import Decision, Submission
 
 ROWS = 50
@@ -87,8 +87,8 @@ def queue_page(request: HttpRequest, actor: Actor, refusal: refusals.Refused | N
     context = {
         **shared,
         "waiting": rows,
-        "count": sum(row["count"] for row in shared["lanes"] if lane in (None, row["slug"])),
-        "overdue": queue.waiting_for(actor, lane).filter(due_at__lt=now).count(),
+        "more": shared["count"] != len(rows),
+        "overdue": counted([queue.waiting_for(actor, lane).filter(due_at__lt=now)[: queue.MANY].count()]),
         "held": [row for row in held if row.holder_id == me],
         "others": [row for row in held if row.holder_id != me],
         "decided": lately(actor, 10),

@@ -1,5 +1,6 @@
 """What the reviewer's pages share: the lanes with their counts, one's keys, and what an answer is called."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -28,13 +29,20 @@ def around(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     preferences = shortcuts.preferences(actor.must_be_reviewer())
     lanes, lane = queue.lanes_for(actor), chosen(request)
     return {
-        "lanes": [{"slug": lane, "name": name, "count": lanes[lane]} for lane, name in LANES.items()],
-        "waiting_count": sum(lanes.values()),
+        "lanes": [{"slug": lane, "name": name, "count": counted([lanes[lane]])} for lane, name in LANES.items()],
+        "waiting_count": counted(lanes.values()),
+        "count": counted([lanes[lane]] if lane else lanes.values()),
         "chosen": lane,
         "lane_name": LANES.get(lane),
         "keys": shortcuts.effective(preferences),
         "keys_form": KeysForm(preferences=preferences),
     }
+
+
+def counted(numbers: Iterable[int]) -> int | str:
+    """Their sum, or that it is more than anybody counts."""
+    found = list(numbers)
+    return f"{sum(found):,}+" if any(number >= queue.MANY for number in found) else sum(found)
 
 
 def chosen(request: HttpRequest) -> str:

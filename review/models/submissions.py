@@ -34,8 +34,13 @@ DEEDS = {
 
 
 def _pending() -> "models.QuerySet[Decision]":
-    """Of a submission (the outer query): the decisions about its current revision that can still be undone."""
-    return Decision.objects.filter(revision=OuterRef("current"), undone_at__isnull=True, effective_at__gt=Now())
+    """Of a submission (the outer query): the decisions about its current revision that can still be undone.
+
+    None of them is announced, which an index knows: they are few, of however many.
+    """
+    return Decision.objects.filter(
+        revision=OuterRef("current"), undone_at__isnull=True, announced_at__isnull=True, effective_at__gt=Now()
+    )
 
 
 def _before() -> Subquery:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from gateway import actors, refusals
 from gateway.models import Entry, User
-from review import conflicts, queue
+from review import conflicts, decisions, queue
 from review.models import Conflict, Decision, Submission
 from tests import makers
 
@@ -41,6 +41,24 @@ def test_the_same_studio_is_a_conflict(artist, reviewer):
         queue.take_next(by=reviewer)
     reviewer.user.studio = "Another"
     assert queue.take_next(by=reviewer) == Submission.objects.get()
+
+
+def test_who_undoes_an_answer_after_a_conflict_was_named_does_not_hold_the_work_again(artist, reviewer):
+    submission = makers.submitted(artist)
+    decision = makers.decided(submission, by=reviewer)
+    conflicts.name(reviewer.user, artist.user, by=artist)
+    decisions.undo(Decision.objects.select_related("revision__submission").get(pk=decision.pk), by=reviewer)
+    assert (makers.seen(submission).state, makers.seen(submission).holder) == ("submitted", None)
+
+
+def test_who_joins_a_studio_while_they_hold_its_work_decides_nothing(artist, reviewer):
+    submission = makers.submitted(artist)
+    queue.take(submission, by=reviewer)
+    for user in (artist.user, reviewer.user):
+        user.studio = "Atelier Nord"
+        user.save()
+    with pytest.raises(refusals.NotHeld):
+        decisions.approve(makers.seen(submission), by=reviewer)
 
 
 def test_nobody_reviews_what_a_guest_made_with_their_pass(artist):

@@ -211,7 +211,7 @@ def test_what_the_artist_was_told_is_not_undone(transactional_db, settings):
     found = Decision.objects.select_related("revision__submission").get(pk=decision.pk)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            Decision.objects.select_for_update().get()
+            Submission.objects.select_for_update().get()
             undone = in_a_thread(pool, lambda: decisions.undo(found, by=reviewer))
             waits_for_a_lock()
             wait_until_in_effect(decision)

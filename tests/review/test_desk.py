@@ -7,6 +7,7 @@ from django.test import Client
 
 from gateway.models import Entry
 from review import appeals, conflicts, decisions, queue, reasons, submissions
+from review.desk.shown import counted
 from review.desk.work import _sheet
 from review.models import Appeal, Clause, Conflict, Decision, Signal, Submission
 from tests import makers
@@ -424,3 +425,8 @@ def test_signals_lead_to_their_frames_and_mark_the_words_that_they_name(submissi
     assert "data-loop" not in shown, "what may cause a seizure is not started by us"
     assert "a <mark>harbour</mark> nobody has seen" in shown
     assert [at for at, flagged in page.context["timecodes"] if flagged] == [0.12], "the picture of that frame"
+
+
+def test_nobody_counts_further_than_a_thousand():
+    assert counted([1, 2]) == 3
+    assert counted([queue.MANY, 5]) == "1,005+"
