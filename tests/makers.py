@@ -1,6 +1,8 @@
 """Plain makers of rows, by the rules where there are rules."""
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from itertools import count
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from allauth.account.models import EmailAddress
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -248,16 +250,32 @@ def month_over(membership: Membership) -> Allowance:
     return allowance
 
 
-def in_effect(decision: Decision) -> Decision:
-    """Its undo window ended a moment ago. A test moves the row, not the clock, so the trigger that fixes it rests."""
+@contextmanager
+def _time_moves() -> Iterator[None]:
+    """A test moves the row, not the clock, so the trigger that fixes it rests."""
     with atomic(), connection.cursor() as cursor:
         cursor.execute("set constraints all immediate")
         cursor.execute("alter table review_decision disable trigger fixed")
-        Decision.objects.filter(pk=decision.pk).update(effective_at=Now() - timedelta(seconds=1))
+        yield
         cursor.execute("alter table review_decision enable trigger fixed")
         cursor.execute("set constraints all deferred")
+
+
+def in_effect(decision: Decision) -> Decision:
+    """Its undo window ended a moment ago."""
+    with _time_moves():
+        Decision.objects.filter(pk=decision.pk).update(effective_at=Now() - timedelta(seconds=1))
     decision.refresh_from_db()
     return decision
+
+
+def windows_over(**ago: int) -> None:
+    """Every undo window ended, a second or so long `ago`; what ended before goes back as far."""
+    past = timedelta(**(ago or {"seconds": 1}))
+    with _time_moves():
+        Decision.objects.filter(effective_at__gt=Now()).update(effective_at=Now() - past)
+        if ago:
+            Decision.objects.update(effective_at=F("effective_at") - past)
 
 
 def lease_over(submission: Submission) -> Submission:
