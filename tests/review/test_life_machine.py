@@ -639,6 +639,7 @@ def cast(settings: Any) -> None:
     Life.cast = Cast.come()
 
 
+@pytest.mark.timeout(600)
 def test_whatever_is_tried_in_whatever_order_the_promises_hold(cast):
     live(1_000, first_seed=0)
 
