@@ -67,6 +67,7 @@ def lived(artist, reviewer, admin, client):
     reports.uphold(upheld, by=admin, reasons=makers.reasons())
     policy = ReviewPolicy.objects.create(cohort=cohort, by_default=True)
     silent = makers.submitted(artist)
+    makers.screened(silent)
     Submission.objects.filter(pk=silent.pk).update(due_at=Now())
     clock.strike()
     policy.reviewers = 2
