@@ -103,6 +103,8 @@ def test_no_byte_and_no_word_of_a_guests_work_comes_out_to_anybody_else(
             work.submission = makers.submitted(artist, work.generation, title=f"Title of {name}")
             queue.take(work.submission, by=makers.reviewer("Rui"))
         work.chunks_once, work.words_once = work.chunks, work.words  # type: ignore[attr-defined]
+    if who == "reviewer":  # the queue names what waits and what is held, by its title alone
+        works["submitted"].words_once -= {"Title of submitted"}  # type: ignore[attr-defined]
     actor = {"stranger": stranger, "reviewer": reviewer, "admin": admin}.get(who)
     api, browser = caller(actor, "v1/"), caller(actor, "")
     passes = [secret] if who == "another guest" else [makers.lent(artist)] if who == "guest of another pass" else []
@@ -119,8 +121,7 @@ def test_no_byte_and_no_word_of_a_guests_work_comes_out_to_anybody_else(
             client = api if path.startswith("/v1/") else browser
             for method, headers in WAYS if path.endswith(FILES) else WAYS[:1]:
                 sent = {name: value.format(sha256=work.sha256) for name, value in headers.items()}
-                may = {"submitted": {"words"}} if who == "reviewer" and path in ("/review", "/v1/reviews") else {}
-                if leaked := leaks(getattr(client, method)(path, headers=sent), works, may):
+                if leaked := leaks(getattr(client, method)(path, headers=sent), works, {}):
                     found[(path, method, str(headers))] = leaked
     assert found == {}
 
