@@ -6,6 +6,7 @@ with it. Members and reviewers are told of each change, with its reason.
 
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import Count, F, Func, UUIDField
 from django.db.models.functions import Now
 from django.db.transaction import atomic
@@ -14,6 +15,8 @@ from gateway import audit, notices, refusals, wordings
 from gateway.actors import Actor
 from review import dsa
 from review.models import Clause, Decision
+
+LOCK = 7006  # one at a time adds a clause: numbers have no gaps, and none is given twice
 
 
 def in_force() -> list[Clause]:
@@ -75,8 +78,8 @@ def add(
     wording = _wording(title, body, example, category, specification)
     reason = _reason(why)
     with atomic():
-        # Whoever adds at the same moment waits here, and counts anew.
-        Clause.objects.select_for_update().order_by("-number", "-version").first()
+        with connection.cursor() as cursor:  # whoever adds at the same moment waits here, then counts
+            cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         highest = Clause.objects.order_by("-number").values_list("number", flat=True).first() or 0
         made = Clause.objects.create(number=highest + 1, why=reason, **wording)
         audit.record("clause.added", by=by, subject=made, facts={"number": made.number, "version": made.version})
