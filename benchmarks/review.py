@@ -355,8 +355,12 @@ def at_once(people: list[Any], times: int, think: float = 0.0) -> tuple[list[flo
     whole: list[float] = []
     statements: list[float] = []
 
+    ready = threading.Barrier(len(people))
+
     def work(by: Any) -> None:
         try:
+            ask(by, None, 1)  # with it comes the connection
+            ready.wait()
             one, two = ask(by, None, times, think)
             whole.extend(one)
             statements.extend(two)
@@ -485,7 +489,7 @@ def run(waiting: int, works: int) -> None:
     settings.REQUIRE_MFA = False
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    found = measure_clearing(works)
+    found = measure_clearing(works) if works else {}
     found |= measure_next(waiting)
     print("\nPages:")
     found |= measure_pages()
