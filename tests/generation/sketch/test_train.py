@@ -14,6 +14,8 @@ from generation.engines.diffusers import DiffusersEngine
 from generation.sketch import PIPELINE, build, clips, train
 from generation.sketch.captions import Scene
 
+pytestmark = pytest.mark.xdist_group("train")  # one training that all of it reads
+
 CPU = torch.device("cpu")
 FEW = train.Recipe(vae=2, text=4, steps=6, pictures=2, kept_pictures=8, kept_clips=4)
 
