@@ -128,7 +128,8 @@ class Kept:
         question = hashes.asked(pictures)
         if question is None:
             return {}
-        rows = sorted({n for band in question.bands for n in self.bands.get(band, ())} - {but})
+        met = Counter(n for bands in question.bands for n in {n for band in bands for n in self.bands.get(band, ())})
+        rows = sorted(n for n, frames in met.items() if frames >= hashes.TWO and n != but)
         if not rows:
             return {}
         stored: list[Any] = [self.prints[n] for n in rows]
@@ -169,7 +170,7 @@ def fill(prints: list[Any], count: int) -> None:
     from django.db import connection
 
     rng = np.random.default_rng(0)
-    parts = np.stack([each.hashes for each in prints]).view("<u2").reshape(len(prints), 3, 7, 4)
+    parts = np.stack([each.hashes for each in prints]).view("<u2").reshape(len(prints), 3, -1, 4)
     colours = np.stack([each.colours for each in prints]).reshape(len(prints), -1)
     with connection.cursor() as cursor:
         cursor.execute("drop index fingerprint_bands")
@@ -182,11 +183,11 @@ def fill(prints: list[Any], count: int) -> None:
         with cursor.copy("copy review_fingerprint (output_id, version, hashes, colours, bands) from stdin") as copy:
             for _ in range(0, count, 10_000):
                 chosen = rng.integers(0, len(prints), (10_000, 3, 1, 4))
-                moments, crops, places = np.ogrid[:3, :7, :4]
+                moments, crops, places = np.ogrid[:3, : parts.shape[2], :4]
                 mixed = parts[chosen, moments, crops, places]
                 painted = colours[rng.integers(0, len(prints), 10_000)]
                 for row, paint in zip(mixed, painted, strict=True):
-                    bands = np.unique((np.arange(4) << 16) | row)
+                    bands = np.unique((np.arange(12).reshape(3, 1, 4) << 16) | row)
                     pk = rng.bytes(16).hex()
                     copy.write_row([pk, 1, row.tobytes(), paint.tobytes(), "{" + ",".join(map(str, bands)) + "}"])
         cursor.execute("create index fingerprint_bands on review_fingerprint using gin (bands)")
@@ -203,8 +204,9 @@ def look_up(looks: list[dict[str, Any]], count: int) -> dict[str, float]:
     fill([each for look in looks if (each := hashes.kept(look["own"])) is not None], count)
     questions = [each for look in looks[:ASKED] if (each := hashes.asked(look["own"])) is not None]
     with connection.cursor() as cursor:
-        wanted = Fingerprint.objects.filter(version=hashes.VERSION, bands__overlap=questions[0].bands)
+        wanted = Fingerprint.objects.filter(copies.meeting(questions[0]), version=hashes.VERSION)
         sql, values = wanted.values_list("pk", "hashes").query.sql_with_params()
+        cursor.execute("set enable_seqscan = off")  # as copies.alike does
         cursor.execute(f"explain (analyze, buffers) {sql}", values)
         print(f"\n{sql[:200]} …\n\n" + "\n".join(line[:160] for (line,) in cursor.fetchall()) + "\n")
         cursor.execute("select pg_table_size('review_fingerprint'), pg_relation_size('fingerprint_bands')")
@@ -215,7 +217,7 @@ def look_up(looks: list[dict[str, Any]], count: int) -> dict[str, float]:
         with CaptureQueriesContext(connection):
             copies.alike(question)
         took.append((time.perf_counter() - began) * 1000)
-        read.append(Fingerprint.objects.filter(version=hashes.VERSION, bands__overlap=question.bands).count())
+        read.append(Fingerprint.objects.filter(copies.meeting(question), version=hashes.VERSION).count())
     took.sort()
     median, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
     size = f"{table / 2**20:.0f} MiB, index {index / 2**20:.0f} MiB"

@@ -102,7 +102,7 @@ class Signal(Row):
 class Fingerprint(models.Model):
     """By what near copies of a submitted output are found: see review.screening.hashes.
 
-    `bands` is what is searched: each hash in four parts of 16 bits, the part's place in the bits above.
+    `bands` is what is searched: each hash in four parts of 16 bits, the frame and the part's place in the bits above.
     """
 
     output = models.OneToOneField(Output, models.PROTECT, primary_key=True, related_name="+")

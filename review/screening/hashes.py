@@ -1,9 +1,10 @@
 """Fingerprints by which near copies are found: of a clip encoded again, scaled, or cropped by up to a tenth.
 
 Three frames stand for a clip. To *find* what may be alike, each has a perceptual hash of 64 bits, the signs of its
-lowest frequencies (DCT), and so has each of seven crops of it, because a cropped copy has the hash of the crop; hashes
-are looked up by their four parts of 16 bits, those of the questioner also with their least certain bits turned. To
-*tell* whether it is alike, its colours are compared on a grid of 8 × 8, laid where a cropped copy would lie.
+lowest frequencies (DCT), and so has each of ten crops of it, because a cropped copy has the hash of the crop. Hashes
+are looked up by their four parts of 16 bits, those of the clip in question also with their least certain bits turned;
+two frames of it have to meet the same two of the other. To *tell* whether it is alike, its colours are compared on a
+grid of 8 × 8, laid wherever a cropped copy would lie.
 
 Written here because it is a few lines of NumPy: the libraries at hand hash one picture, without crops, certainty or a
 second look, and bring SciPy along.
@@ -21,10 +22,11 @@ MOMENTS = (1 / 6, 1 / 2, 5 / 6)
 SIDE = 64  # of the small picture that everything is made from
 PLAIN = 8  # of 255: a frame that varies less has no hash worth comparing
 BITS, BANDS = 64, 4
-SHAKY = 3  # bits of a part that are also tried turned
-LIKELY = 20  # bits: of two pictures whose hashes differ in more, the colours are not compared
+SHAKY = 4  # bits of a part that are also tried turned
+LIKELY = 20  # bits: where two frames' hashes differ in more, the colours are not compared
+TWO = 2  # frames that have to be alike
 GRID = 8
-LIMIT = 6.5  # of 255, the mean difference of colours: chosen by benchmarks/screening.py
+LIMIT = 8.0  # of 255, the mean difference of colours: chosen by benchmarks/screening.py
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], "f4")
 DCT = np.cos(np.pi * np.outer(np.arange(12), 2 * np.arange(SIDE // 2) + 1) / SIDE).astype("f4")
@@ -42,9 +44,12 @@ def _crop(share: float, across: float, down: float) -> Box:
 
 
 WHOLE: Box = (0, 0, 1, 1)
-CORNERS = tuple(itertools.product((0, 1), (0, 1)))
-HASHED = (WHOLE, _crop(0.05, 0.5, 0.5), _crop(0.1, 0.5, 0.5), *(_crop(0.1, x, y) for x, y in CORNERS))
-LAID = (*HASHED, *(_crop(0.05, x, y) for x, y in CORNERS))
+HASHED = (WHOLE, _crop(0.05, 0.5, 0.5), *(_crop(0.085, x, y) for x in (0.08, 0.5, 0.92) for y in (0.08, 0.5, 0.92)))
+LAID = (
+    WHOLE,
+    *(_crop(0.05, x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1)),
+    *(_crop(0.1, x, y) for x in (0, 0.25, 0.5, 0.75, 1) for y in (0, 0.25, 0.5, 0.75, 1)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,13 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of the kept ones: `hashes` of the whole frames, `laid` colours where each crop would lie."""
+    """What is asked of the kept ones, for each of the `moments` that show something: `hashes` of the whole frames,
+    `bands` to look for, `laid` colours where each crop would lie."""
 
-    hashes: np.ndarray
-    bands: list[int]
-    laid: list[tuple[np.ndarray, np.ndarray]]
     moments: list[int]
+    hashes: np.ndarray
+    bands: list[list[int]]
+    laid: list[tuple[np.ndarray, np.ndarray]]
 
 
 def moments(frames: int) -> list[int]:
@@ -79,28 +85,28 @@ def small(frame: np.ndarray) -> np.ndarray:
 def kept(pictures: Sequence[np.ndarray]) -> Print | None:
     """The print of a clip by its three small pictures; None when two of them show nothing."""
     telling = _telling(pictures)
-    if len(telling) < 2:
+    if len(telling) < TWO:
         return None
     every = np.array([[_frequencies(picture, box) for box in HASHED] for picture in pictures])
-    parts = {part for moment in telling for values in every[moment] for part in _parts(values)}
+    parts = {part for moment in telling for values in every[moment] for part in _parts(values, moment)}
     return Print(_hash(every), np.array([_grid(picture) for picture in pictures]), sorted(parts))
 
 
 def asked(pictures: Sequence[np.ndarray]) -> Question | None:
     """The question whether the clip of these three small pictures is like a kept one; None as above."""
     telling = _telling(pictures)
-    if len(telling) < 2:
+    if len(telling) < TWO:
         return None
     whole = np.array([_frequencies(pictures[moment], WHOLE) for moment in telling])
-    parts = {part for values in whole for part in _parts(values, shaky=SHAKY)}
+    parts = [sorted(_parts(values, moment, shaky=SHAKY)) for values, moment in zip(whole, telling, strict=True)]
     laid = [_laid([pictures[moment] for moment in telling], box) for box in LAID]
-    return Question(_hash(whole), sorted(parts), laid, telling)
+    return Question(telling, _hash(whole), parts, laid)
 
 
 def likely(question: Question, hashes: np.ndarray) -> np.ndarray:
-    """Which of the kept hashes, (clips, moments, crops), are near enough for a closer look."""
-    apart = np.bitwise_count(hashes[:, :, :, None] ^ question.hashes)
-    return apart.min(axis=(1, 2, 3)) <= LIKELY
+    """Which of the kept hashes, (clips, moments, crops), are near enough for a closer look, in two frames."""
+    apart = np.bitwise_count(hashes[:, question.moments] ^ question.hashes[:, None]).min(axis=2)
+    return (apart <= LIKELY).sum(axis=1) >= TWO
 
 
 def distances(question: Question, colours: np.ndarray) -> np.ndarray:
@@ -129,16 +135,16 @@ def _hash(values: np.ndarray) -> np.ndarray:
     return ((values > 0) * POWERS).sum(axis=-1, dtype=np.uint64)
 
 
-def _parts(values: np.ndarray, shaky: int = 0) -> list[int]:
-    """The hash's parts, each with its place above its 16 bits, and with every choice of its shakiest bits turned."""
-    parts = []
+def _parts(values: np.ndarray, moment: int, shaky: int = 0) -> set[int]:
+    """The hash's parts, moment and place above their 16 bits, and with every choice of their shakiest bits turned."""
+    parts = set()
     for place in range(BANDS):
         own = values[place * PART : (place + 1) * PART]
         bits = sum(1 << bit for bit in range(PART) if own[bit] > 0)
         turned = [1 << int(bit) for bit in np.argsort(abs(own))[:shaky]]
         for some in itertools.product((0, 1), repeat=len(turned)):
             flips = sum(bit for bit, chosen in zip(turned, some, strict=True) if chosen)
-            parts.append(place << PART | (bits ^ flips))
+            parts.add((moment * BANDS + place) << PART | (bits ^ flips))
     return parts
 
 

@@ -8,7 +8,6 @@
 4. All signals are written in one transaction. What could not be measured is said so; the queue never waits for it.
 """
 
-import logging
 import time
 from datetime import timedelta
 
@@ -23,8 +22,6 @@ from generation.models import Output
 from review.models import Phrase, Screening, Signal, Submission, SubmissionQuerySet
 from review.screening import asking, copies, looking, phrases
 from review.screening.findings import Finding
-
-log = logging.getLogger(__name__)
 
 VERSION = 1
 TRIES = 3

@@ -16,7 +16,7 @@ def sentence(row: Signal) -> str:
 
 def _flashes(row: Signal) -> str:
     flashes = "red flashes" if row.kind == "red_flashes" else "flashes"
-    if not row.value:
+    if (row.value or 0) < 1:  # a change without a way back is none
         return f"No {flashes}."
     return f"{row.value:g} {flashes} a second at {row.at_seconds:.1f} s, limit {row.limit:g}."
 
