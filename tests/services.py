@@ -14,6 +14,9 @@ from gateway.services.places import APP_ROLE, OWNER_ROLE
 
 _stack = ExitStack()
 
+# As many pytest processes as cores: with two threads of torch in each, two that draw at once take four times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if "DATABASE_URL" not in os.environ:
     folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="bat-tests-")))
     folder.chmod(0o755)  # the account that runs PostgreSQL passes through
