@@ -195,6 +195,7 @@ def steps(number: int) -> None:
     print(dict(Ledger.taken))
 
 
+@pytest.mark.timeout(600)
 def test_the_ledger_equals_the_rows_after_a_thousand_steps_of_any_kind():
     steps(1_000)
 

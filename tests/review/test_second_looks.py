@@ -113,8 +113,10 @@ def test_a_first_look_is_undone_before_anybody_else_gets_the_work(artist):
 def test_taking_the_next_asks_an_index(artist, reviewer):
     makers.submitted(artist)
     with connection.cursor() as cursor:
-        # A table of one row is sorted soonest by reading it; what is asked here is whether an index gives the order.
+        # A table of one row is soonest read and sorted; what is asked here is whether an index can give the order.
         cursor.execute("set local enable_seqscan = off")
         cursor.execute("set local enable_bitmapscan = off")
         cursor.execute("set local enable_sort = off")
-    assert "submission_in_lane" in queue.waiting_for(reviewer, "first")[:1].explain()
+        plan = queue.waiting_for(reviewer, "first")[:1].explain()
+    assert "submission_in_lane" in plan or "submission_due" in plan
+    assert "Sort" not in plan
