@@ -23,7 +23,7 @@ from generation import limits, tasks
 from generation.models import Generation, Output
 from tests import makers
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 QUEUE = "gpu.default"
 Start = Callable[[str], subprocess.Popen[bytes]]
@@ -65,7 +65,7 @@ def send(worker: subprocess.Popen[bytes], what: signal.Signals) -> None:
         pass
 
 
-def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it never came"
