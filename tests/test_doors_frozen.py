@@ -71,7 +71,7 @@ def test_a_braked_session_opens_no_door(cast, artist: Actor, method: str):
     assert snapshot() == before
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["get", "post", "delete"])  # those that a door has a use for
 def test_a_neighbour_of_the_same_cohort_is_a_stranger(cast, artist: Actor, stranger: Actor, method: str):
     """Each door answers an artist of the same cohort as it does one of another."""
     submission, _ = cast

@@ -99,7 +99,7 @@ def kept(generation: Generation) -> set[str]:
 
 
 def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start: Start):
-    generation = makers.queued(makers.artist(), seconds=1, steps=50)
+    generation = makers.queued(makers.artist(), seconds=1, steps=24)
     first = start("first")
     wait_for(lambda: now(generation).step >= 2)
     send(first, signal.SIGKILL)
@@ -120,7 +120,7 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Star
     settings.ATTEMPTS = 1
     artist = makers.artist(cohort=makers.cohort(concurrent=2))
     assert artist.membership is not None
-    dies, waits = makers.queued(artist, seconds=1, steps=50), makers.queued(artist, seconds=1, steps=2)
+    dies, waits = makers.queued(artist, seconds=1, steps=24), makers.queued(artist, seconds=1, steps=2)
     killed = start("killed")
     wait_for(lambda: now(dies).step >= 2)
     send(killed, signal.SIGKILL)
@@ -142,7 +142,7 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Star
 
 
 def test_a_worker_paused_past_its_lease_publishes_nothing(start: Start):
-    generation = makers.queued(makers.artist(), seconds=1, steps=50)
+    generation = makers.queued(makers.artist(), seconds=1, steps=24)
     paused = start("paused")
     wait_for(lambda: now(generation).step >= 2)
     send(paused, signal.SIGSTOP)
