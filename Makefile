@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check fmt bench bench-review soak doctor
+.PHONY: help setup run test check types layers fmt bench bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -43,11 +43,16 @@ test: setup  ## the tests, on a database and a broker of their own: PG=16 takes 
 check: setup  ## what CI runs: lint, types, layers, templates, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs 2 --output-sync=target types layers
+	$(MAKE) test
+
+types: setup
 	$(BIN)/mypy gateway generation review
+
+layers: setup
 	PYTHONPATH=. $(BIN)/lint-imports
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2 --check
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(MAKE) test
 
 fmt: setup  ## format code and templates
 	$(BIN)/ruff check --fix . || true

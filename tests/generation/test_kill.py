@@ -23,7 +23,7 @@ from generation import limits, tasks
 from generation.models import Generation, Output
 from tests import makers
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
 
 QUEUE = "gpu.default"
 Start = Callable[[str], subprocess.Popen[bytes]]

@@ -48,6 +48,7 @@ def test_what_comes_out_is_a_sealed_folder_that_draws(model: Path) -> None:
     assert clip.frames.shape == (9, 64, 64, 3)
 
 
+@pytest.mark.soak
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(model: Path, tmp_path: Path) -> None:
     """Stopped in each stage, in the middle of a step; the weights come out the same, bit for bit."""
     stops = iter([(FEW.vae, 1), (FEW.text, 2), (FEW.steps, 1), (FEW.steps, 4), None])
