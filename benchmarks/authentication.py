@@ -9,13 +9,11 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
-import django
+from benchmarks import place
 
 TOKENS_A_PERSON = 50
 FLOOR = "select id from gateway_token where id = %s"
@@ -161,20 +159,5 @@ def run(count: int, asked: int) -> None:
 
 
 if __name__ == "__main__":
-    from gateway.services import cluster
-    from gateway.services.places import APP_ROLE, OWNER_ROLE
-
-    with tempfile.TemporaryDirectory(prefix="bat-bench-") as folder:
-        Path(folder).chmod(0o755)  # the account that runs PostgreSQL passes through
-        with cluster.temporary(Path(folder)) as places:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "gateway.settings",
-                "DATABASE_URL": places.database_url(APP_ROLE),
-                "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
-                "REDIS_URL": places.redis_url(),
-                "AS_OWNER": "1",
-                "DATA_DIR": f"{folder}/gateway",
-                "SECRET_KEY": "not a secret: this is a benchmark",
-            }
-            django.setup()
-            run(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000)
+    with place.of_its_own():
+        run(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000)

@@ -10,7 +10,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -18,10 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import django
+from benchmarks import place
 
 REVIEWERS = 20
 LANES = {"first": 0.7, "second": 0.1, "escalated": 0.1, "appeal": 0.1}
@@ -498,21 +496,5 @@ def run(waiting: int, works: int) -> None:
 
 
 if __name__ == "__main__":
-    from gateway.services import cluster
-    from gateway.services.places import APP_ROLE, OWNER_ROLE
-
-    with tempfile.TemporaryDirectory(prefix="bat-bench-") as folder:
-        Path(folder).chmod(0o755)  # the account that runs PostgreSQL passes through
-        with cluster.temporary(Path(folder)) as places:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "gateway.settings",
-                "DATABASE_URL": places.database_url(APP_ROLE),
-                "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
-                "REDIS_URL": places.redis_url(),
-                "AS_OWNER": "1",
-                "DATA_DIR": f"{folder}/gateway",
-                "SECRET_KEY": "not a secret: this is a benchmark",
-                "UNDO_SECONDS": "0",  # or each second look would wait for half a minute
-            }
-            django.setup()
-            run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000)
+    with place.of_its_own(UNDO_SECONDS="0"):  # or each second look would wait for half a minute
+        run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000)

@@ -12,7 +12,6 @@
 
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-import django
 import numpy as np
 from PIL import Image
 
-from benchmarks import motifs
+from benchmarks import motifs, place
 
 COPIED = 3  # each third clip is copied in every way
 SCENES = 300  # of Sketch's, which look alike by nature
@@ -277,24 +275,9 @@ def run(clips: int, prints: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    from gateway.services import cluster
-    from gateway.services.places import APP_ROLE, OWNER_ROLE
-
-    with tempfile.TemporaryDirectory(prefix="bat-bench-") as name:
-        Path(name).chmod(0o755)  # the account that runs PostgreSQL passes through
-        with cluster.temporary(Path(name)) as places:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "gateway.settings",
-                "DATABASE_URL": places.database_url(APP_ROLE),
-                "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
-                "REDIS_URL": places.redis_url(),
-                "AS_OWNER": "1",
-                "DATA_DIR": f"{name}/gateway",
-                "SECRET_KEY": "not a secret: this is a benchmark",
-            }
-            django.setup()
-            run(
-                int(sys.argv[1]) if len(sys.argv) > 1 else 1_200,
-                int(sys.argv[2]) if len(sys.argv) > 2 else 200_000,
-                Path(name),
-            )
+    with place.of_its_own() as own:
+        run(
+            int(sys.argv[1]) if len(sys.argv) > 1 else 1_200,
+            int(sys.argv[2]) if len(sys.argv) > 2 else 200_000,
+            own,
+        )

@@ -4,14 +4,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
 from gateway import audit, refusals, states
 from gateway.actors import Actor
-from review import conflicts, decisions, publishing
+from review import decisions, publishing, queue
 from review.models import Appeal, Decision, Publication, Submission
 
 LONGEST = 5000
@@ -96,11 +95,7 @@ def _hear(submission: Submission, outcome: str, message: str, note: str, by: Act
     if not message or len(message) > LONGEST:
         raise refusals.WordsMissing(what=f"what the artist is told, in {LONGEST:,} characters at most", param="message")
     with atomic():
-        before = (
-            Submission.objects.select_for_update(of=("self",))
-            .filter(Q(holder=reviewer, lease_until__gt=Now()), conflicts.none_for(reviewer), pk=submission.pk)
-            .first()
-        )
+        before = queue.in_hand(submission, by=by).first()
         if before is None:
             raise refusals.NotHeld
         appeal = (

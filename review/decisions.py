@@ -160,12 +160,7 @@ def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, b
     held = Q(holder=reviewer, lease_until__gt=Now())
     with atomic():
         # Who holds it has seen this revision: a new one begins a new wait.
-        before = (
-            Submission.objects.select_for_update(of=("self",))
-            .select_related("membership__cohort", "generation")
-            .filter(held, conflicts.none_for(reviewer), pk=submission.pk)
-            .first()
-        )
+        before = queue.in_hand(submission, by=by).select_related("membership__cohort", "generation").first()
         if before is None:
             raise refusals.NotHeld
         if before.hearing:

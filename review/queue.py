@@ -86,6 +86,13 @@ def held() -> SubmissionQuerySet:
     return Submission.objects.filter(lease_until__gt=Now(), lane__isnull=False)
 
 
+def in_hand(submission: Submission, *, by: Actor) -> SubmissionQuerySet:
+    """This one, locked until the transaction ends, if `by` holds it at this moment and has named no conflict since."""
+    reviewer = by.must_be_reviewer()
+    rows = Submission.objects.select_for_update(of=("self",)).filter(conflicts.none_for(reviewer), pk=submission.pk)
+    return rows.filter(holder=reviewer, lease_until__gt=Now())
+
+
 def held_beside(by: Actor) -> SubmissionQuerySet:
     """What is held at this moment, by `by` and by colleagues; not by whom their own works are, nor a conflict's."""
     reviewer = by.must_be_reviewer()

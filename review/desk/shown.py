@@ -29,7 +29,7 @@ def around(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     preferences = shortcuts.preferences(actor.must_be_reviewer())
     lanes, lane = queue.lanes_for(actor), chosen(request)
     return {
-        "lanes": [{"slug": lane, "name": name, "count": counted([lanes[lane]])} for lane, name in LANES.items()],
+        "lanes": [{"slug": slug, "name": name, "count": counted([lanes[slug]])} for slug, name in LANES.items()],
         "waiting_count": counted(lanes.values()),
         "count": counted([lanes[lane]] if lane else lanes.values()),
         "chosen": lane,
