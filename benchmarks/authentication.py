@@ -21,8 +21,8 @@ FLOOR = "select id from gateway_token where id = %s"
 PEOPLE = """
 insert into gateway_cohort (id, name, credits, daily, concurrent, requests_a_minute, weight, review_hours, smoke)
 select gen_random_uuid(), 'Cohort ' || n, 120, 200, 10, 600, 1, 24, false from generate_series(1, 50) n;
-insert into gateway_user (id, email, name, password, is_active, is_reviewer, is_staff, is_superuser)
-select gen_random_uuid(), 'person.' || n || '@example.org', 'Person ' || n, '!', true, false, false, false
+insert into gateway_user (id, email, name, studio, password, is_active, is_reviewer, is_staff, is_superuser)
+select gen_random_uuid(), 'person.' || n || '@example.org', 'Person ' || n, '', '!', true, false, false, false
   from generate_series(1, %(people)s) n;
 insert into gateway_membership (id, user_id, cohort_id, state, credits)
 select gen_random_uuid(), u.id, c.id, 'active', 120
