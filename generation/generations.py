@@ -87,6 +87,7 @@ def submit(
         guidance=guidance,
         seed=seed,
         credits=0 if test else profile.price(seconds),
+        preset=profile.preset,
         test=test,
         notes=engines.unknown(profile.strange(prompt)),
         once=once,

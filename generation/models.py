@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from gateway.actors import Actor
 from gateway.models import GuestPass, Membership, Token
 from gateway.models.base import Living, Row, states
+from generation import engines
 
 
 def pieces(text: str) -> list[str]:
@@ -40,9 +41,25 @@ class ModelProfile(Row):
     name = models.CharField(max_length=120)
     engine = models.CharField(max_length=40, default="diffusers")
     pipeline = models.CharField(max_length=80)
+    modality = models.CharField(
+        "what it takes and gives", max_length=20, default="text-to-video", choices=[(m, m) for m in engines.MODALITIES]
+    )
     source = models.CharField("folder below MODELS_DIR, or hub id", max_length=200)
     revision = models.CharField(max_length=80, blank=True)
     dtype = models.CharField("precision", max_length=20, default="float32")
+    preset = models.CharField(
+        "speed preset",
+        max_length=20,
+        default="reference",
+        choices=[(preset, preset) for preset in engines.PRESETS],
+        help_text="tuned: the same up to rounding. fast: changes the picture a little, and artists read so.",
+    )
+    offload = models.CharField(
+        "what leaves the GPU while it is not needed",
+        max_length=20,
+        default="none",
+        choices=[(offload, offload) for offload in engines.OFFLOADS],
+    )
     pool = models.SlugField("pool: models that share a GPU", max_length=40, default="default")
     sizes = ArrayField(
         models.CharField(max_length=12), help_text="What is delivered, as 256x256; the first is the default."
@@ -90,8 +107,8 @@ class ModelProfile(Row):
         return [word for word in found if not known.issuperset(pieces(unicodedata.normalize("NFKC", word).lower()))]
 
     def price(self, seconds: int) -> int:
-        """Credits for a clip of so many seconds."""
-        return seconds * self.credits_per_second
+        """Credits for a clip of so many seconds; a picture costs what one second does."""
+        return max(seconds, 1) * self.credits_per_second
 
 
 class Share(models.Model):
@@ -153,6 +170,8 @@ class Generation(Living):
     guidance = models.FloatField()
     seed = models.BigIntegerField()
     credits = models.PositiveIntegerField()
+    preset = models.CharField("speed preset", max_length=20, default="reference")
+    cancel_after = models.DateTimeField("not begun by then, it is cancelled", null=True)
     test = models.BooleanField("asked for by a test token", default=False)
 
     state = states("queued", "in_progress", "completed", "failed", "cancelled")
@@ -166,6 +185,7 @@ class Generation(Living):
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
     notes = ArrayField(models.TextField(), verbose_name="what its artist should know", default=list, blank=True)
+    timings = models.JSONField("seconds that each stage of its last run took", default=dict, blank=True)
 
     guest_pass = models.ForeignKey(GuestPass, models.PROTECT, null=True, blank=True, related_name="works")
     guest = models.BinaryField("which of the pass's guests", max_length=32, null=True)
@@ -184,6 +204,11 @@ class Generation(Living):
                 fields=["membership"], condition=Q(state__in=["queued", "in_progress"]), name="generation_under_way"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="generation_leases"),
+            models.Index(
+                fields=["cancel_after"],
+                condition=Q(state="queued", cancel_after__isnull=False),
+                name="generation_cancel_after",
+            ),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="generation_by_end"),
         ]
         constraints = [

@@ -193,6 +193,8 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
             path=str(_folder(profile)),
             revision=profile.revision or None,
             dtype=profile.dtype,
+            preset=generation.preset,
+            offload=profile.offload,
         ),
         engines.Request(
             id=str(generation.pk),
@@ -210,11 +212,16 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
     outputs: list[Output] = []
     try:
         with tempfile.TemporaryDirectory(prefix="clip-") as folder:
-            outputs += media.keep(generation, _encode(clip, generation, Path(folder)))
+            began = time.monotonic()
+            files = _encode(clip, generation, Path(folder))
+            encoded = time.monotonic()
+            outputs += media.keep(generation, files)
+            stages = {**clip.seconds, "encode": encoded - began, "store": time.monotonic() - encoded}
+            timings = {stage: round(seconds, 3) for stage, seconds in stages.items()}
         lease.must_go_on()
         # What was said when it was asked for, and what came up in drawing it, each once.
         notes = list(dict.fromkeys([*generation.notes, *clip.notes]))
-        _finish(generation, lease, outputs, notes, by)
+        _finish(generation, lease, outputs, {"notes": notes, "timings": timings}, by)
     except (OperationalError, InterfaceError):
         raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException:
@@ -234,7 +241,7 @@ def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[st
     return encode(clip, folder, display=(generation.width, generation.height))
 
 
-def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes: list[str], by: Actor) -> None:
+def _finish(generation: Generation, lease: _Lease, outputs: list[Output], told: dict[str, Any], by: Actor) -> None:
     """One transaction: the state, the files' rows, the charge. Tried again while the database is away."""
     fence = generation.fence
     while True:
@@ -248,7 +255,7 @@ def _finish(generation: Generation, lease: _Lease, outputs: list[Output], notes:
                     ended_at=Now(),
                     lease_until=None,
                     step=generation.steps,
-                    notes=notes,
+                    **told,
                 )
                 Output.objects.bulk_create(outputs)
                 allowances.settle(generation.pk)

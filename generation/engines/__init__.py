@@ -4,8 +4,8 @@ Nothing here imports torch. An engine's module does, and only `find` imports it,
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.utils.module_loading import import_string
@@ -15,6 +15,13 @@ if TYPE_CHECKING:  # a web server of its own need not have numpy
 
 ENGINES = {"diffusers": "generation.engines.diffusers.DiffusersEngine"}
 
+# What a model takes and gives: a prompt or a prompt and a picture; a clip or one picture.
+MODALITIES = ("text-to-video", "image-to-video", "text-to-image")
+# Plain diffusers; the same arithmetic up to rounding, sooner; and sooner still at a visible risk.
+PRESETS = ("reference", "tuned", "fast")
+# What leaves the GPU while it is not needed: nothing, whole parts (text encoder, transformer, decoder), or each layer.
+OFFLOADS = ("none", "model", "sequential")
+
 # Called after each denoising step with (steps done, steps in all). Whatever it raises ends the run and comes
 # out of `run` as it is; the engine stays usable, and the next clip is what it would have been.
 OnStep = Callable[[int, int], None]
@@ -22,13 +29,18 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which weights, read how. `path` is a folder on this machine: an engine downloads nothing."""
+    """Which weights, read how. `path` is a folder on this machine: an engine downloads nothing.
+
+    The same weights under another preset or offload are another model here, with a pipeline of its own.
+    """
 
     slug: str
     pipeline: str
     path: str
     revision: str | None = None
     dtype: str = "float32"
+    preset: str = "reference"  # one of PRESETS
+    offload: str = "none"  # one of OFFLOADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +57,21 @@ class Request:
     guidance: float
     seed: int
     negative_prompt: str = ""
+    image: "np.ndarray | None" = None  # uint8, (height, width, 3): what an image-to-video model begins from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """The pictures: uint8, shaped (frames, height, width, 3). `notes` are sentences for the artist."""
+    """The pictures: uint8, shaped (frames, height, width, 3). `notes` are sentences for the artist.
+
+    `seconds` says how long each stage took: load, text, denoise, decode; those that the engine can tell apart.
+    """
 
     frames: "np.ndarray"
     fps: int
     seed: int
     notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Stopped(Exception):
