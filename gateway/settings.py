@@ -113,6 +113,8 @@ LEAK_INTAKE_KEYS = env("LEAK_INTAKE_KEYS")  # a file of public keys, whose holde
 
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path
 MODELS_DIR = Path(env("MODELS_DIR", str(PLACES.models)))
+HF_ENDPOINT = env("HF_ENDPOINT") or None  # a hub other than huggingface.co, for `manage.py models pull`
+HF_TOKEN = env("HF_TOKEN") or None  # for models whose licence is accepted on the hub
 SHIPPED_MODELS_DIR = BASE_DIR / "generation" / "weights"  # a folder for each model that comes with the code
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -322,8 +324,8 @@ LOGGING = {
     "filters": {"redacting": {"()": "gateway.keys.Redacting"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
-    "loggers": {  # a line for each bell and each tick of the clock would bury the rest
+    "loggers": {  # a line for each bell, tick of the clock and file of a model would bury the rest
         name: {"level": env("LOG_LEVEL", "WARNING")}
-        for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
+        for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat", "httpx2")
     },
 }

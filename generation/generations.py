@@ -14,6 +14,7 @@ from generation import endings, engines, guests, limits, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
+MOST_GUIDANCE = 100
 TEST_MODEL = "sketch"  # what test tokens draw with
 T = TypeVar("T", int, str)
 
@@ -68,8 +69,8 @@ def submit(
     if not 0 <= seed < SEED_LIMIT:
         raise _not_offered(profile, "seed", seed, f"0 to {SEED_LIMIT - 1}")
     guidance = profile.guidance if guidance is None else guidance
-    if not 0 <= guidance <= 100:  # "not a number" is refused by this too
-        raise _not_offered(profile, "guidance", guidance, "0 to 100")
+    if not 0 <= guidance <= MOST_GUIDANCE:  # "not a number" is refused by this too
+        raise _not_offered(profile, "guidance", guidance, f"0 to {MOST_GUIDANCE}")
     generation = Generation(
         id=new_id(),
         membership=membership,

@@ -98,6 +98,16 @@ class ModelProfile(Row):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Refuse what nothing could be drawn with: a size is two even numbers, each a multiple of `upscale`."""
+        for size in self.sizes or []:
+            sides = re.fullmatch(r"(\d{2,4})x(\d{2,4})", size)
+            if sides is None or any(int(side) % 2 or int(side) % max(self.upscale or 1, 1) for side in sides.groups()):
+                multiple = f", multiples of {self.upscale}" if (self.upscale or 1) > 1 else ""
+                raise ValidationError({"sizes": f"“{size}” is no size such as 720x480: two even numbers{multiple}."})
+        if self.modality != "text-to-image" and 0 in (self.seconds or []):
+            raise ValidationError({"seconds": "Only a picture lasts 0 seconds."})
+
     def strange(self, prompt: str) -> list[str]:
         """The words and signs of a prompt that this model never learned, each once, as they were written."""
         if not self.vocabulary:

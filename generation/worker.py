@@ -24,7 +24,7 @@ from gateway import actors, allowances, brakes, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.models.brakes import CREDENTIALS
-from generation import endings, engines, guests, media, scheduling
+from generation import endings, engines, guests, media, model_files, scheduling
 from generation.models import Generation, ModelProfile, Output
 
 log = logging.getLogger(__name__)
@@ -187,15 +187,7 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
     """Make the clip, keep its files under this attempt's path, and finish in one transaction."""
     profile = generation.model
     clip = _engine(profile).run(
-        engines.Model(
-            slug=profile.slug,
-            pipeline=profile.pipeline,
-            path=str(_folder(profile)),
-            revision=profile.revision or None,
-            dtype=profile.dtype,
-            preset=generation.preset,
-            offload=profile.offload,
-        ),
+        model_files.model_of(profile, generation.preset),
         engines.Request(
             id=str(generation.pk),
             prompt=generation.prompt,
@@ -227,12 +219,6 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
     except BaseException:
         media.discard(outputs)
         raise
-
-
-def _folder(profile: ModelProfile) -> Path:
-    """Where a model's files lie: those that ship come with the code, all others are below MODELS_DIR."""
-    shipped = Path(settings.SHIPPED_MODELS_DIR, profile.source)
-    return shipped if shipped.is_dir() else Path(settings.MODELS_DIR, profile.source)
 
 
 def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[str, Any]:

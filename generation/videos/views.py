@@ -86,6 +86,11 @@ def _model(model: Any) -> dict[str, Any]:
         "sizes": model.sizes,
         "seconds": model.seconds,
         "fps": model.fps,
+        "steps": {"default": model.steps, "from": 1, "to": model.max_steps},
+        "guidance": {"default": model.guidance, "from": 0, "to": generations.MOST_GUIDANCE},
+        "prompt_words": model.prompt_words,
+        "modality": model.modality,
+        "preset": model.preset,
         "credits_per_second": model.credits_per_second,
         "note": model.note,
     }
