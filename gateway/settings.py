@@ -316,6 +316,8 @@ CELERY_TIMEZONE = "UTC"
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2)
 ENGINE_THREADS = env_int("ENGINE_THREADS", 0)  # 0: as many as torch chooses
 WARM_MODELS = env_int("WARM_MODELS", 2)
+REMOTE_ENGINE_URL = env("REMOTE_ENGINE_URL")  # the server behind models whose engine is "remote"
+REMOTE_ENGINE_TOKEN = env("REMOTE_ENGINE_TOKEN")
 
 LOGGING = {
     "version": 1,

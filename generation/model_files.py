@@ -68,7 +68,7 @@ def model_of(profile: ModelProfile, preset: str = "") -> engines.Model:
     return engines.Model(
         slug=profile.slug,
         pipeline=profile.pipeline,
-        path=str(folder(profile)),
+        path=profile.source if profile.engine == "remote" else str(folder(profile)),
         revision=profile.revision or None,
         dtype=profile.dtype,
         preset=preset or profile.preset,

@@ -13,7 +13,10 @@ from django.utils.module_loading import import_string
 if TYPE_CHECKING:  # a web server of its own need not have numpy
     import numpy as np
 
-ENGINES = {"diffusers": "generation.engines.diffusers.DiffusersEngine"}
+ENGINES = {
+    "diffusers": "generation.engines.diffusers.DiffusersEngine",
+    "remote": "generation.engines.remote.RemoteEngine",
+}
 
 # What a model takes and gives: a prompt or a prompt and a picture; a clip or one picture.
 MODALITIES = ("text-to-video", "image-to-video", "text-to-image")
@@ -29,7 +32,7 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which weights, read how. `path` is a folder on this machine: an engine downloads nothing.
+    """Which weights, read how. `path` is a folder on this machine (an engine downloads nothing), or its name elsewhere.
 
     The same weights under another preset or offload are another model here, with a pipeline of its own.
     """

@@ -1,0 +1,262 @@
+"""The engine that asks another server, and this gateway as that server: web, queue, worker and Sketch are real."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from django.conf import settings as gateway_settings
+from django.db import connection
+
+from gateway import allowances
+from generation import engines, worker
+from generation.engines import EngineError, Model, ModelMissing, OutOfMemory, Request, Stopped, Unsupported, WrongOutput
+from generation.engines.remote import RemoteEngine, ServerAway, ServerRefused, fields
+from generation.models import Generation, ModelProfile
+from generation.videos import views
+from tests import makers
+from tests.generation.engines import line
+from tests.generation.watched import Watched
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MODEL = Model("far", "CogVideoXPipeline", "sketch")
+ASKED = Request(
+    id="g1",
+    prompt="a red circle drifting left over a blue field",
+    width=256,
+    height=256,
+    frames=9,
+    fps=8,
+    steps=4,
+    guidance=3.0,
+    seed=7,
+)
+
+
+class Far:
+    """The other gateway: its address, its artist, and what its worker does beside each step."""
+
+    def __init__(self, url: str, at: dict[int, Callable[[], object]]) -> None:
+        self.url, self.at = url, at
+        self.engines: list[RemoteEngine] = []
+        self.artist = makers.artist(cohort=makers.cohort(requests_a_minute=100_000))
+        self.token = makers.token(self.artist)
+
+    def engine(self, **options: Any) -> RemoteEngine:
+        made = RemoteEngine(**{"url": self.url, "token": self.token, "poll": 0.02, "patience": 20, **options})
+        self.engines.append(made)
+        return made
+
+    def last(self) -> Generation:
+        return Generation.objects.order_by("-id")[0]
+
+    def paid(self) -> tuple[int, int]:
+        allowance = allowances.current(self.artist.membership)
+        return allowance.held, allowance.spent
+
+
+@pytest.fixture
+def far(live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Far]:
+    settings.ENGINE_THREADS, settings.LEASE_SECONDS = 1, 2
+    monkeypatch.setitem(engines.ENGINES, "watched", "tests.generation.watched.Watched")
+    monkeypatch.setattr(Watched, "at", {})
+    monkeypatch.setattr(views, "POLL_MS", "20")
+    makers.sketch()
+    ModelProfile.objects.update(engine="watched")
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            try:
+                if worker.look("default", name="gpu@far") is None and not ended.wait(0.05):
+                    worker.sweep()
+            except Killed:
+                pass
+        connection.close()
+
+    thread = threading.Thread(target=work, name="the other gateway's worker")
+    thread.start()
+    found = Far(live_server.url, Watched.at)
+    yield found
+    ended.set()
+    thread.join()
+    for engine in found.engines:
+        engine._http.close()  # the server's threads hold connections to the database as long as we do to them
+
+
+class Killed(BaseException):
+    """As a process that is killed: nothing is written any more."""
+
+
+def killed() -> None:
+    raise Killed
+
+
+def failing(error: EngineError) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def silent(done: int, total: int) -> None:
+    pass
+
+
+def ended(far: Far, state: str) -> Generation:
+    until = time.monotonic() + 20
+    while (found := far.last()).state != state:
+        assert time.monotonic() < until, found.state
+        time.sleep(0.02)
+    return found
+
+
+def local(request: Request) -> np.ndarray:
+    """The same clip, drawn here."""
+    model = Model("sketch", "CogVideoXPipeline", str(Path(gateway_settings.SHIPPED_MODELS_DIR, "sketch")))
+    frames = engines.find("watched").run(model, replace(request, width=64, height=64), silent).frames
+    return frames.repeat(4, axis=1).repeat(4, axis=2)
+
+
+def test_a_clip_is_what_was_asked_for_and_every_step_is_heard_of(far: Far):
+    steps: list[tuple[int, int]] = []
+    engine = far.engine()
+    clip = engine.run(MODEL, ASKED, lambda done, total: steps.append((done, total)))
+    assert (clip.frames.shape, clip.frames.dtype, clip.fps, clip.seed) == ((9, 256, 256, 3), np.uint8, 8, 7)
+    assert np.abs(clip.frames.astype(int) - local(ASKED)).mean() < 4, "the pictures that it drew, but for the encoder"
+    assert steps == sorted(steps) and steps[-1] == (4, 4) and {total for _, total in steps} == {4}
+    assert set(clip.seconds) == {"load", "denoise", "decode"}
+    assert np.array_equal(engine.run(MODEL, ASKED, silent).frames, clip.frames)
+    assert not np.array_equal(engine.run(MODEL, replace(ASKED, seed=8), silent).frames, clip.frames)
+    assert far.paid() == (0, 3)
+    assert engine.describe()["warm"] == ["far"]
+
+
+def test_a_clip_that_is_stopped_here_stops_there_and_costs_nothing(far: Far):
+    engine = far.engine()
+    expected = engine.run(MODEL, ASKED, silent).frames
+    far.at[3] = lambda: time.sleep(0.3)
+
+    def stop_at(step: int) -> Callable[[int, int], None]:
+        def stop(done: int, total: int) -> None:
+            if done >= step:
+                raise Stopped
+
+        return stop
+
+    for step in (0, 2):
+        with pytest.raises(Stopped):
+            engine.run(MODEL, replace(ASKED, steps=8), stop_at(step))
+        assert ended(far, "cancelled").step < 8
+        assert far.paid() == (0, 1)
+    far.at.clear()
+    assert np.array_equal(engine.run(MODEL, ASKED, silent).frames, expected), "the next one is what it would have been"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EngineError("It broke."), OutOfMemory("It does not fit."), WrongOutput("It is grey."), ModelMissing("No.")],
+)
+def test_its_failures_are_ours_in_its_own_words(far: Far, error: EngineError):
+    far.at[1] = failing(error)
+    with pytest.raises(EngineError) as heard:
+        far.engine().run(MODEL, ASKED, silent)
+    assert (type(heard.value), str(heard.value)) == (type(error), str(error))
+    assert far.paid() == (0, 0)
+
+
+def test_what_it_does_not_offer_is_refused_with_what_it_does(far: Far):
+    engine = far.engine()
+    with pytest.raises(Unsupported, match="Sketch does not offer size “128x256”. It offers: 256x256"):
+        engine.run(MODEL, replace(ASKED, width=128), silent)
+    with pytest.raises(Unsupported, match="It offers: 1 to 50"):
+        engine.run(MODEL, replace(ASKED, steps=51), silent)
+    with pytest.raises(Unsupported, match="whole seconds"):
+        engine.run(MODEL, replace(ASKED, frames=10), silent)
+    with pytest.raises(ModelMissing, match="no mochi; it has sketch"):
+        engine.run(replace(MODEL, slug="other", path="mochi"), ASKED, silent)
+    with pytest.raises(ServerRefused):
+        far.engine(token="bat_artist_wrong").run(MODEL, ASKED, silent)
+    assert not Generation.objects.exists()
+
+
+def test_a_clip_of_another_length_is_not_taken(far: Far):
+    ModelProfile.objects.update(fps=16)
+    with pytest.raises(WrongOutput, match="made more than 9 frames of 256 × 256, where 9 of"):
+        far.engine().run(MODEL, ASKED, silent)
+
+
+def test_a_worker_that_dies_there_costs_time_and_no_clip(far: Far):
+    def dies() -> None:
+        far.at.clear()
+        killed()
+
+    far.at[2] = dies
+    steps: list[int] = []
+    clip = far.engine().run(MODEL, ASKED, lambda done, total: steps.append(done))
+    assert len(clip.frames) == 9 and steps == sorted(steps)
+    assert (far.last().fence, far.paid()) == (2, (0, 1))
+
+
+def test_a_server_that_restarts_is_waited_for(far: Far):
+    parts = urlsplit(far.url)
+    assert parts.hostname and parts.port
+    with line.to(parts.hostname, parts.port) as cable:
+        engine = far.engine(url=cable.url)
+
+        def cut(done: int, total: int) -> None:
+            if done == 1 and not cable.refused:
+                cable.cut = True
+            elif cable.refused > 2:
+                cable.cut = False
+
+        far.at[2] = lambda: time.sleep(0.3)
+        assert len(engine.run(MODEL, ASKED, cut).frames) == 9
+        assert cable.refused > 2
+        far.at.clear()
+
+        def cut_in_the_file(done: int, total: int) -> None:
+            if done == total and cable.after is None and not cuts:
+                cuts.append(done)
+                cable.after = 2500  # in the middle of the file
+
+        cuts: list[int] = []
+        assert len(engine.run(MODEL, ASKED, cut_in_the_file).frames) == 9
+        assert cuts
+
+        def gone(done: int, total: int) -> None:
+            cable.cut = done >= 1
+
+        with pytest.raises(ServerAway):
+            far.engine(url=cable.url, patience=0.5).run(MODEL, ASKED, gone)
+        cable.cut = False
+        with pytest.raises(ServerAway):
+            far.engine(url="http://127.0.0.1:9", patience=0.2).run(MODEL, ASKED, silent)
+
+
+def test_it_is_an_engine_as_any_other_to_a_worker(far: Far, settings: Any, monkeypatch: pytest.MonkeyPatch):
+    """Both gateways are this one: its own worker asks it for a clip, and another worker draws that."""
+    settings.REMOTE_ENGINE_URL, settings.REMOTE_ENGINE_TOKEN = far.url, far.token
+    ModelProfile.objects.filter(slug="cogvideox-2b").update(
+        engine="remote", source="sketch", sizes=["256x256"], seconds=[1], enabled=True
+    )
+    near = makers.artist()
+    generation = makers.queued(near, model="cogvideox-2b", steps=4, seed=7)
+    monkeypatch.setitem(engines._made, "remote", far.engine(url="", token=""))
+    assert worker.look("video", name="gpu@near") == generation
+    generation.refresh_from_db()
+    assert (generation.state, generation.step) == ("completed", 4)
+    assert {output.kind for output in generation.outputs.all()} == {"video", "poster", "sheet"}
+    assert allowances.current(near.membership).spent == 4 and far.paid() == (0, 1)
+
+
+def test_what_is_sent_is_what_each_kind_of_server_reads():
+    sent = fields(MODEL, replace(ASKED, negative_prompt="grey"))
+    assert (sent["seconds"], sent["size"], sent["model"]) == ("1", "256x256", "sketch")
+    assert sent["steps"] == sent["num_inference_steps"] == "4"
+    assert (sent["num_frames"], sent["fps"], sent["negative_prompt"]) == ("9", "8", "grey")
