@@ -116,10 +116,23 @@ MODELS_DIR = Path(env("MODELS_DIR", str(PLACES.models)))
 HF_ENDPOINT = env("HF_ENDPOINT") or None  # a hub other than huggingface.co, for `manage.py models pull`
 HF_TOKEN = env("HF_TOKEN") or None  # for models whose licence is accepted on the hub
 SHIPPED_MODELS_DIR = BASE_DIR / "generation" / "weights"  # a folder for each model that comes with the code
-STORAGES = {
+STORAGES: dict[str, dict[str, object]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if env("S3_BUCKET"):  # the same files on every machine, in place of a folder that all of them see
+    _options = {
+        "bucket_name": env("S3_BUCKET"),
+        "endpoint_url": env("S3_ENDPOINT"),
+        "region_name": env("S3_REGION"),
+        "access_key": env("S3_ACCESS_KEY"),
+        "secret_key": env("S3_SECRET_KEY"),
+        "location": env("S3_PREFIX"),
+    }
+    STORAGES["default"] = {
+        "BACKEND": "generation.media.s3.Bucket",
+        "OPTIONS": {name: value for name, value in _options.items() if value},
+    }
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 

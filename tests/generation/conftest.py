@@ -1,11 +1,13 @@
 """The real engine on the small model that ships."""
 
 import pytest
+from django.core.files.storage import storages
 
 from generation import engines
 from generation.models import ModelProfile
 from generation.worker import look
 from tests import makers
+from tests.generation import bucket
 from tests.generation.watched import Watched
 
 
@@ -24,3 +26,23 @@ def at(monkeypatch, db):
     makers.sketch()
     ModelProfile.objects.update(engine="watched")
     return Watched.at
+
+
+@pytest.fixture(scope="session")
+def store_url():
+    """Where an S3-compatible store answers."""
+    with bucket.serving() as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url, settings):
+    """An empty bucket, which is where this gateway keeps its files."""
+    made = bucket.bucket(store_url)
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "generation.media.s3.Bucket", "OPTIONS": made.options},
+    }
+    events = storages["default"].connection.meta.client.meta.events
+    events.register("before-call.s3.GetObject", lambda params, **_: made.asked.append(params["headers"]["Range"]))
+    return made

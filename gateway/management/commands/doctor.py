@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import redis
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
@@ -166,7 +168,10 @@ def broker() -> Iterator[Finding]:
 
 
 def storage() -> Iterator[Finding]:
-    """The folder of the works."""
+    """The place of the works: a folder, or a bucket."""
+    if not isinstance(storages["default"], FileSystemStorage):
+        yield _bucket(storages["default"])
+        return
     folder = Path(settings.MEDIA_ROOT)
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
@@ -187,10 +192,30 @@ def storage() -> Iterator[Finding]:
         yield Finding("ok", "storage", text)
 
 
+def _bucket(store: Storage) -> Finding:
+    try:
+        name = store.save(".doctor", ContentFile(b"x"))
+        with store.open(name) as file:
+            whole = file.read() == b"x"
+        store.delete(name)
+    except Exception as error:  # of whatever client the store has
+        return Finding("FAIL", "storage", f"{_line(error)}. Check the S3_… settings.")
+    if not whole:
+        return Finding("FAIL", "storage", "the store gives back other bytes than it was given.")
+    return Finding("ok", "storage", f"{getattr(store, 'bucket_name', 'the store')} takes a file and gives it back")
+
+
 def model_files() -> Iterator[Finding]:
     """The models that lie here, and whether they are what they were."""
     places = (settings.SHIPPED_MODELS_DIR, settings.MODELS_DIR)
-    found = [index.parent for place in places for index in sorted(Path(place).glob("*/model_index.json"))]
+    indexes = ("*/model_index.json", "*/*/model_index.json")  # studio's own, and the hub's: owner/name
+    found = [
+        index.parent
+        for place in places
+        for glob in indexes
+        for index in sorted(Path(place).glob(glob))
+        if index.parent.suffix not in {".part", ".old"}
+    ]
     if not found:
         advice = f"Check {places[0]} out of the sources again."
         yield Finding("FAIL", "models", f"none, not even the one that ships. {advice}")
