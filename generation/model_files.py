@@ -63,8 +63,20 @@ def present(profile: ModelProfile) -> bool:
     return profile.engine == "remote" or (folder(profile) / INDEX).is_file()
 
 
+def same(profile: ModelProfile) -> bool:
+    """Whether the files here, if any, are of the revision that the catalogue names; true where either says nothing."""
+    here = _revision(folder(profile))
+    return profile.engine == "remote" or not here or here.startswith(profile.revision)
+
+
 def model_of(profile: ModelProfile, preset: str = "") -> engines.Model:
-    """The model as an engine is told of it, by another preset than the profile's if one is named."""
+    """The model as an engine is told of it, by another preset than the profile's if one is named.
+
+    Raises ModelMissing where the files here are of another revision: the generation would name weights that did not
+    draw it.
+    """
+    if not same(profile):
+        raise engines.ModelMissing(f"The files of the model {profile.slug} on this machine are of another revision.")
     return engines.Model(
         slug=profile.slug,
         pipeline=profile.pipeline,
@@ -96,8 +108,24 @@ def pull(profile: ModelProfile, *, say: Callable[[str], None], revision: str = "
     _must_be(profile, draft if draft.exists() else place)
     if draft.exists():
         _publish(draft, place)
+    if found:
+        _note(place).write_text(found, encoding="utf-8")
+    else:
+        _note(place).unlink(missing_ok=True)
     _pin(profile, found or sums.revision(place)[:12])
     return place
+
+
+def _note(place: Path) -> Path:
+    """Where it stands which revision of the hub's a folder holds: beside it, so that its sums stay what they are."""
+    return place.with_name(f"{place.name}.revision")
+
+
+def _revision(place: Path) -> str:
+    """What is known of the revision that lies here: the hub's, or that of the list of sums, or nothing."""
+    if _note(place).is_file():
+        return _note(place).read_text(encoding="utf-8").strip()
+    return sums.revision(place) if (place / sums.SUMS).is_file() else ""
 
 
 def _copy(source: Path, draft: Path, say: Callable[[str], None]) -> str:

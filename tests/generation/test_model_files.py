@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 
 from gateway import audit, sums
 from generation import catalogue, model_files
+from generation.engines import ModelMissing
 from generation.models import ModelProfile
 from tests import makers
 from tests.generation import hub as hubs
@@ -109,6 +110,17 @@ def test_a_second_machine_has_the_same_and_a_second_pull_fetches_nothing(machine
     assert sums.revision(tmp_path / "another machine's/studio/sketch") == sums.revision(machine.place)
 
 
+def test_a_machine_with_other_weights_than_the_catalogue_names_does_not_draw(machine):
+    machine.models("pull", "sketch")
+    ModelProfile.objects.filter(slug="sketch").update(revision="6" * 40)
+    assert "are of another revision" in refused(machine, "check", "sketch")
+    assert "another revision" in machine.models("list")
+    with pytest.raises(ModelMissing):
+        model_files.model_of(sketch())
+    machine.models("pull", "sketch", "--revision", "main")
+    assert model_files.model_of(sketch()).revision == hubs.SHA
+
+
 def test_what_arrives_damaged_is_thrown_away(machine):
     machine.hub.broken = {"vae/diffusion_pytorch_model.safetensors"}
     assert "vae/diffusion_pytorch_model.safetensors arrived damaged" in refused(machine, "pull", "sketch")
@@ -159,6 +171,7 @@ def test_a_folder_does_as_well_as_a_hub(machine, tmp_path):
     machine.models("pull", "sketch", "--from", str(given))
     assert sketch().revision == sums.revision(machine.place)[:12]
     assert machine.hub.log == []
+    assert model_files.same(sketch())
     (given / "vae/config.json").write_text("{}")
     assert "not as it was published: vae/config.json" in refused(machine, "pull", "sketch", "--from", str(given))
     assert "has no model_index.json" in refused(machine, "pull", "sketch", "--from", str(tmp_path))

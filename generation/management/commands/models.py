@@ -114,6 +114,8 @@ class Command(BaseCommand):
 
 def _row(profile: ModelProfile) -> tuple[str, ...]:
     there = "yes" if model_files.present(profile) else "no"
+    if not model_files.same(profile):
+        there = "another revision"
     if profile.engine == "remote":
         there = "needs none"
     return (
