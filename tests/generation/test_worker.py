@@ -71,8 +71,8 @@ def test_the_same_seed_draws_the_same_clip(transactional_db, artist, draw):
 
 
 def test_a_failure_says_why_and_gives_the_credits_back(artist, draw, settings, tmp_path):
-    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     generation = makers.queued(artist)
+    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     draw()
     generation.refresh_from_db()
     assert (generation.state, generation.error_code) == ("failed", "model_missing")
