@@ -46,6 +46,7 @@ TIMEOUT = (5, 30)  # seconds to connect, and for each answer
 STOPPING = (2, 5)  # the same where somebody waits for us to let go
 AGAIN = (429, 502, 503, 504)
 LONGEST_PAUSE = 30.0
+OTHER_FILES = 3  # so often a file is fetched that is not what the server said of it
 CHUNK = 256 * 1024
 ENDED = ("completed", "failed", "cancelled")
 # The words of our own interface, and those of vLLM-Omni and SGLang-Diffusion where they differ.
@@ -182,7 +183,7 @@ class RemoteEngine:
 
     def _download(self, job: str, told: dict[str, Any], file: IO[bytes], beat: Callable[[], None]) -> None:
         """The file, from its beginning each time that the line breaks."""
-        until = time.monotonic() + self.patience
+        until, others = time.monotonic() + self.patience, 0
         while True:
             answer = self._ask("GET", f"/v1/videos/{job}/content", beat=beat, stream=True)
             file.seek(0)
@@ -198,11 +199,14 @@ class RemoteEngine:
             except requests.RequestException as error:
                 if time.monotonic() > until:
                     raise ServerAway("The clip could not be fetched from the server that drew it.") from error
+                self._wait(self.poll, beat)
                 continue
             if told.get("sha256") in (None, digest.hexdigest()):
                 file.seek(0)
                 return
-            raise WrongOutput("The server that draws sent another file than it said.")
+            others += 1  # a line that breaks can end a file early without a word
+            if others == OTHER_FILES:
+                raise WrongOutput("The server that draws sent another file than it said.")
 
     def _stop(self, job: str) -> None:
         """Ask the server to stop: by the word of our own interface, or by taking the job away. Never raises."""
