@@ -65,12 +65,12 @@ def test_a_gateway_founded_with_the_untrained_model_tells_what_it_draws_with_now
     profile = makers.sketch()
     ModelProfile.objects.update(revision="untrained-1", note="It draws noise.", vocabulary=[], credits_per_second=7)
     learned(apps, None)
-    found = ModelProfile.objects.get()
+    found = ModelProfile.objects.get(slug="sketch")
     assert (found.revision, found.note, found.vocabulary) == (profile.revision, profile.note, profile.vocabulary)
     assert found.credits_per_second == 7, "the admin's own"
     ModelProfile.objects.update(revision="an admin's", note="")
     learned(apps, None)
-    assert ModelProfile.objects.get().note == ""
+    assert ModelProfile.objects.get(slug="sketch").note == ""
 
 
 # ---------------------------------------------------------------- credits follow the end
