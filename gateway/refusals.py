@@ -525,6 +525,36 @@ class PromptTooLong(Refused):
     status = 400
 
 
+class PictureNeeded(Refused):
+    """{model} begins from a picture: bring one, as PNG, JPEG or WebP."""
+
+    status = 400
+
+
+class PictureNotTaken(Refused):
+    """{model} draws from words alone and takes no picture. Choose another model, or leave the picture out."""
+
+    status = 400
+
+
+class PictureUnreadable(Refused):
+    """This file can't be read as a picture. PNG, JPEG and WebP can."""
+
+    status = 400
+
+
+class PictureTooLarge(Refused):
+    """The picture has {size} MB; at most {limit} MB are taken."""
+
+    status = 400
+
+
+class PictureSides(Refused):
+    """The picture has {width} × {height} pixels; each side has to have {least} to {most}."""
+
+    status = 400
+
+
 class NothingToSubmit(Refused):
     """This generation is {state}: only a completed one has a clip to submit."""
 

@@ -7,6 +7,7 @@ from django import forms
 
 from generation.generations import SEED_LIMIT
 from generation.models import ModelProfile
+from generation.pictures import TYPES
 
 
 class StudioForm(forms.Form):
@@ -18,6 +19,12 @@ class StudioForm(forms.Form):
         min_value=0, max_value=SEED_LIMIT - 1, required=False, help_text="Left empty, one is drawn."
     )
     steps = forms.IntegerField(label="Denoising steps", min_value=1, required=False)
+
+    picture = forms.FileField(
+        label="A picture to begin from",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ", ".join(TYPES.values())}),
+    )
 
     once = forms.UUIDField(widget=forms.HiddenInput, required=False, initial=uuid4)
 
@@ -72,4 +79,4 @@ class GuestPassForm(forms.Form):
 class GuestForm(StudioForm):
     """What a guest types: a sentence and a length."""
 
-    size = seed = steps = None  # type: ignore[assignment]
+    size = seed = steps = picture = None  # type: ignore[assignment]

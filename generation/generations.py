@@ -1,16 +1,17 @@
 """An artist asks for a clip, or no longer wants it. The web side: nothing here loads an engine."""
 
 import secrets
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
-from django.db import IntegrityError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.transaction import atomic, on_commit
 
 from gateway import allowances, audit, brakes, refusals, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import endings, engines, guests, limits, scheduling, tasks
+from generation import endings, engines, guests, limits, media, pictures, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
@@ -37,15 +38,18 @@ def submit(
     seed: int | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    picture: UploadedFile | None = None,
     once: UUID | None = None,
 ) -> Generation:
     """Set the price aside and queue a clip; whatever is left out is the model's default, the seed is drawn.
 
     With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
-    `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1. Raises NotAMember, Suspended,
-    TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, PromptMissing, PromptTooLong, NotEnoughCredits,
-    TokenSpent, TooManyToday, TooManyAtOnce, and for guests GuestPassUsedUp, EnoughForToday, ArtistOutOfCredits,
-    ArtistHasNoRoom; then nothing was charged. A test token asks for a test clip, which costs nothing: TestsUseSketch.
+    `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1, `picture` what an image-to-video model
+    begins from. Raises NotAMember, Suspended, TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered,
+    PromptMissing, PromptTooLong, PictureNeeded, PictureNotTaken, PictureUnreadable, PictureTooLarge, PictureSides,
+    NotEnoughCredits, TokenSpent, TooManyToday, TooManyAtOnce, and for guests GuestPassUsedUp, EnoughForToday,
+    ArtistOutOfCredits, ArtistHasNoRoom; then nothing was charged. A test token asks for a test clip, which costs
+    nothing: TestsUseSketch.
     """
     by.must_have("generate")
     membership = by.must_be_member()
@@ -59,10 +63,20 @@ def submit(
     steps = profile.steps if steps is None else steps
     if not 1 <= steps <= profile.max_steps:
         raise _not_offered(profile, "steps", steps, f"1 to {profile.max_steps}")
+    brought = _picture(picture, profile)
     if once is not None:  # of these words and settings: another prompt from the same page is another generation
-        once = uuid5(
-            once, repr((prompt, profile.slug, seconds, width, height, steps, seed, guidance)) + by.visitor.hex()
+        asked = (
+            prompt,
+            profile.slug,
+            seconds,
+            width,
+            height,
+            steps,
+            seed,
+            guidance,
+            *([brought.sha256] if brought else []),
         )
+        once = uuid5(once, repr(asked) + by.visitor.hex())
         if first := Generation.objects.filter(membership=membership, once=once).first():
             return first
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
@@ -97,10 +111,15 @@ def submit(
         guest_address=by.visitor_address or None,
         guest_clip=uuid4() if by.guest_pass else None,
     )
+    generation.picture = pictures.keep(brought, membership) if brought else None
     try:
         _queue(generation, by)
-    except IntegrityError as error:
-        if "one_press_is_one_generation" in str(error):  # the other press was quicker, at this moment
+    except (OperationalError, InterfaceError):
+        raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
+    except BaseException as error:
+        media.discard([generation.picture] if generation.picture else [])
+        if isinstance(error, IntegrityError) and "one_press_is_one_generation" in str(error):
+            # The other press was quicker, at this moment.
             return Generation.objects.get(membership=membership, once=once)
         raise
     return generation
@@ -114,6 +133,8 @@ def _queue(generation: Generation, by: Actor) -> None:
             limits.make_room(generation.membership, test=generation.test)
             allowances.reserve(generation.membership, generation.credits, subject=generation.pk, token=generation.token)
         scheduling.join_line(generation)
+        if generation.picture is not None:
+            generation.picture.save(force_insert=True)
         generation.save(force_insert=True)
         audit.record(
             "generation.queued",
@@ -166,6 +187,16 @@ def _readable(prompt: str, profile: ModelProfile) -> str:
     if words > profile.prompt_words:
         raise refusals.PromptTooLong(words=words, model=profile.name, limit=profile.prompt_words, param="prompt")
     return prompt
+
+
+def _picture(picture: UploadedFile | None, profile: ModelProfile) -> pictures.Brought | None:
+    if picture is None:
+        if profile.takes_picture:
+            raise refusals.PictureNeeded(model=profile.name, param="picture")
+        return None
+    if not profile.takes_picture:
+        raise refusals.PictureNotTaken(model=profile.name, param="picture")
+    return pictures.look(cast(BinaryIO, picture), size=picture.size or 0)
 
 
 def _one_of(profile: ModelProfile, what: str, value: T | None, choices: list[T]) -> T:

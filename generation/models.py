@@ -116,9 +116,34 @@ class ModelProfile(Row):
         found = dict.fromkeys(pieces(prompt))
         return [word for word in found if not known.issuperset(pieces(unicodedata.normalize("NFKC", word).lower()))]
 
+    @property
+    def takes_picture(self) -> bool:
+        """Whether a clip of it begins from a picture."""
+        return self.modality == "image-to-video"
+
     def price(self, seconds: int) -> int:
         """Credits for a clip of so many seconds; a picture costs what one second does."""
         return max(seconds, 1) * self.credits_per_second
+
+
+class Picture(Row):
+    """A picture that an artist brought for a clip to begin from. Immutable and private: they see it, and the worker."""
+
+    NOUN = "picture"
+    kind = "picture"  # as media names it, beside an output's kinds
+
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    path = models.CharField("where storage keeps it", max_length=200, unique=True)
+    media_type = models.CharField(max_length=60)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField("bytes")
+    width = models.PositiveSmallIntegerField("width in pixels, as stored")
+    height = models.PositiveSmallIntegerField("height in pixels, as stored")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="picture_has_a_sha256"),
+        ]
 
 
 class Share(models.Model):
@@ -143,9 +168,9 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
-        return self.select_related("model", "membership__user", "membership__cohort", "guest_pass").prefetch_related(
-            "outputs"
-        )
+        return self.select_related(
+            "model", "membership__user", "membership__cohort", "guest_pass", "picture"
+        ).prefetch_related("outputs")
 
     def of_guest(self, guest_pass: GuestPass, clip: UUID) -> "GenerationQuerySet":
         """What a guest's own address names, while the pass is in force."""
@@ -179,6 +204,9 @@ class Generation(Living):
     steps = models.PositiveSmallIntegerField("denoising steps")
     guidance = models.FloatField()
     seed = models.BigIntegerField()
+    picture = models.OneToOneField(
+        Picture, models.PROTECT, null=True, blank=True, related_name="generation", verbose_name="what it begins from"
+    )
     credits = models.PositiveIntegerField()
     preset = models.CharField("speed preset", max_length=20, default="reference")
     cancel_after = models.DateTimeField("not begun by then, it is cancelled", null=True)

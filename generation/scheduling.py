@@ -89,7 +89,7 @@ def claim(pool: str, *, worker: str, warm: list[UUID] | None = None) -> Generati
         row = cursor.fetchone()
         if row is None:
             return None
-        generation = Generation.objects.select_related("model", "membership__cohort").get(pk=row[0])
+        generation = Generation.objects.select_related("model", "membership__cohort", "picture").get(pk=row[0])
         Share.objects.filter(membership=generation.membership, pool=pool).update(
             served=F("served") + max(1, generation.credits) / generation.membership.cohort.weight
         )

@@ -24,7 +24,7 @@ def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """Write a prompt, see its price, ask for it, watch what is being drawn."""
     models = generations.offered()
     initial = {"prompt": request.GET.get("prompt", "")[:2000]}
-    form = StudioForm(request.POST or None, models=models, initial=initial)
+    form = StudioForm(request.POST or None, request.FILES or None, models=models, initial=initial)
     refusal: refusals.Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -36,6 +36,7 @@ def studio(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     context = {
         "form": form,
         "models": models,
+        "takes_picture": [model.name for model in models if model.takes_picture],
         "refusal": refusal,
         "membership": actor.membership,
         "allowance": allowances.current(actor.membership) if actor.membership else None,
@@ -79,6 +80,14 @@ def file(request: HttpRequest, actor: Actor, generation: UUID, kind: str) -> Htt
     opened = media.open_for(actor, "own work", found.outputs.filter(kind=kind).first())
     name = f"{found.model.slug}-{found.seed}.mp4" if request.GET.get("download") and kind == "video" else ""
     return media.respond(request, opened, download=name)
+
+
+@access.signed_in
+@require_safe
+def picture(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
+    """The picture that the artist's clip begins from."""
+    opened = media.open_for(actor, "own picture", own(actor, generation).picture)
+    return media.respond(request, opened)
 
 
 def own(actor: Actor, pk: UUID) -> Generation:

@@ -186,6 +186,7 @@ def _lease(generation: Generation) -> Iterator[_Lease]:
 def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
     """Make the clip, keep its files under this attempt's path, and finish in one transaction."""
     profile = generation.model
+    image, cropped = _begins_from(generation, by)
     clip = _engine(profile).run(
         model_files.model_of(profile, generation.preset),
         engines.Request(
@@ -198,6 +199,7 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
             steps=generation.steps,
             guidance=generation.guidance,
             seed=generation.seed,
+            image=image,
         ),
         lease.step,
     )
@@ -212,13 +214,23 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
             timings = {stage: round(seconds, 3) for stage, seconds in stages.items()}
         lease.must_go_on()
         # What was said when it was asked for, and what came up in drawing it, each once.
-        notes = list(dict.fromkeys([*generation.notes, *clip.notes]))
+        notes = list(dict.fromkeys([*generation.notes, *cropped, *clip.notes]))
         _finish(generation, lease, outputs, {"notes": notes, "timings": timings}, by)
     except (OperationalError, InterfaceError):
         raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException:
         media.discard(outputs)
         raise
+
+
+def _begins_from(generation: Generation, by: Actor) -> tuple[Any, list[str]]:
+    """Its picture at the size that is drawn, with what its artist should know of that; None without a picture."""
+    if generation.picture is None:
+        return None, []
+    with media.open_for(by, "worker's input", generation.picture).file as file:
+        size = generation.width // generation.model.upscale, generation.height // generation.model.upscale
+        fitted = import_string("generation.media.fit.fitted")
+        return fitted(file, size)  # type: ignore[no-any-return]
 
 
 def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if (form) {
   const strange = form.querySelector("[data-strange]");
   const prompt = form.elements.prompt;
   const steps = form.elements.steps;
+  const begins = form.querySelector("[data-begins]");
 
   const offer = (select, values, text) => {
     const kept = values.includes(select.value) ? select.value : values[0];
@@ -41,7 +42,8 @@ if (form) {
 
   const showModel = () => {
     const { seconds: lengths, sizes, steps: usual, maxSteps } = chosen();
-    offer(seconds, lengths.split(" "), (value) => `${value} s`);
+    offer(seconds, lengths.split(" "), (value) => (value === "0" ? "one picture" : `${value} s`));
+    if (begins) begins.hidden = chosen().picture === undefined;
     if (size) offer(size, sizes.split(" "), (value) => value.replace("x", " × "));
     if (steps) Object.assign(steps, { placeholder: usual, max: maxSteps });
     for (const part of form.querySelectorAll("[data-of-model]")) part.hidden = part.dataset.ofModel !== model.value;
@@ -52,7 +54,7 @@ if (form) {
   const chosen = () => model.selectedOptions[0].dataset;
 
   const showPrice = () => {
-    const credits = Number(chosen().credits) * Number(seconds.value);
+    const credits = Number(chosen().credits) * Math.max(Number(seconds.value), 1);
     price.textContent = credits;
     plural.textContent = credits === 1 ? "" : "s";
   };

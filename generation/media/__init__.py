@@ -1,6 +1,6 @@
 """Files: kept privately, opened by one function. Nothing else opens a stored file, and none is served by its path."""
 
-from .files import PURPOSES, Opened, discard, erase, keep, open_for
+from .files import PURPOSES, Opened, PurposeName, discard, erase, keep, open_for, store
 from .serve import respond
 
-__all__ = ["PURPOSES", "Opened", "discard", "erase", "keep", "open_for", "respond"]
+__all__ = ["PURPOSES", "Opened", "PurposeName", "discard", "erase", "keep", "open_for", "respond", "store"]

@@ -1,9 +1,9 @@
 """The one opener of stored files, and the one keeper."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -12,13 +12,14 @@ from django.db.models import QuerySet
 from gateway import refusals
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation.models import Generation, Output
+from generation.models import Generation, Output, Picture
 
 MEDIA_TYPES = {"video": "video/mp4", "poster": "image/webp", "sheet": "image/webp"}
-NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp"}
+NAMES = {"video": "video.mp4", "poster": "poster.webp", "sheet": "sheet.webp", "picture": "picture"}
 
 PurposeName = Literal[
-    "own work", "guest's result", "guest's download", "review", "opened", "screening", "public", "export"
+    "own work", "own picture", "worker's input", "guest's result", "guest's download", "review", "opened", "screening",
+    "public", "export",
 ]  # fmt: skip
 
 
@@ -26,7 +27,7 @@ PurposeName = Literal[
 class Purpose:
     """Who may open a file for it, and by which lookup the evidence leads to the file's generation."""
 
-    who: Callable[[Actor, Output], bool]
+    who: Callable[[Actor, Any], bool]
     evidence: str = ""
     kinds: tuple[str, ...] = Output.KINDS
 
@@ -39,6 +40,8 @@ def _their_pass(actor: Actor, output: Output) -> bool:
 #: The closed table. `evidence` is asked of the queryset that the caller passes as `under`, at the moment of opening.
 PURPOSES: dict[PurposeName, Purpose] = {
     "own work": Purpose(lambda actor, output: actor.user == output.generation.membership.user),
+    "own picture": Purpose(lambda actor, picture: actor.user == picture.membership.user, kinds=("picture",)),
+    "worker's input": Purpose(lambda actor, picture: actor.kind == "worker", kinds=("picture",)),
     "guest's result": Purpose(_their_pass, evidence="pk", kinds=("video", "poster")),
     "guest's download": Purpose(
         lambda actor, output: _their_pass(actor, output) and actor.guest_pass.may_download,  # type: ignore[union-attr]
@@ -60,7 +63,7 @@ class Opened:
     """A file that may be sent: its bytes, and what the answer's headers say of it."""
 
     file: File
-    output: Output
+    output: Output | Picture
     purpose: PurposeName
 
     @property
@@ -69,7 +72,7 @@ class Opened:
 
 
 def open_for(
-    actor: Actor, purpose: PurposeName, output: Output | None, *, under: QuerySet[Any] | None = None
+    actor: Actor, purpose: PurposeName, output: Output | Picture | None, *, under: QuerySet[Any] | None = None
 ) -> Opened:
     """Open a stored file for `purpose`; `under` holds the rows that allow it (a lease's submission, a publication).
 
@@ -78,7 +81,7 @@ def open_for(
     rule = PURPOSES[purpose]
     if output is None or output.kind not in rule.kinds or not rule.who(actor, output):
         raise refusals.NotFound
-    if rule.evidence and (under is None or not under.filter(**{rule.evidence: output.generation_id}).exists()):
+    if rule.evidence and (under is None or not under.filter(**{rule.evidence: output.generation.pk}).exists()):
         raise refusals.NotFound
     try:
         return Opened(default_storage.open(output.path), output, purpose)
@@ -118,16 +121,26 @@ def keep(generation: Generation, files: Mapping[str, tuple[Path, Any]]) -> list[
     return kept
 
 
-def discard(outputs: list[Output]) -> None:
+def store(name: str, file: BinaryIO) -> str:
+    """Keep what somebody brought; return where."""
+    return default_storage.save(name, File(file))
+
+
+def discard(outputs: Sequence[Output | Picture]) -> None:
     """Throw away what no row will name."""
     for output in outputs:
         default_storage.delete(output.path)
 
 
 def erase(generation: Generation) -> None:
-    """Throw away every file of a generation, also what an attempt left that died. Where nothing is, is no error."""
+    """Throw away every file of a generation: what it begins from, what it made, and what an attempt left that died.
+
+    Where nothing is, is no error.
+    """
     for path in generation.outputs.values_list("path", flat=True):
         default_storage.delete(path)
+    if generation.picture is not None:
+        default_storage.delete(generation.picture.path)
     _empty(f"outputs/{generation.pk.hex}")
 
 

@@ -23,6 +23,7 @@ class VideoRequest(serializers.Serializer[Any]):
     seed = serializers.IntegerField(required=False)
     steps = serializers.IntegerField(required=False)
     guidance = serializers.FloatField(required=False)
+    input_reference = serializers.FileField(required=False, source="picture")
 
 
 def video(generation: Generation) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def video(generation: Generation) -> dict[str, Any]:
         error = {"code": code, "message": message or "It was cancelled; the credits were given back."}
     place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
     brake = getattr(generation, "brake", None)
-    output = generation.output("video")
+    output, picture = generation.output("video"), generation.picture
     return {
         "id": show_id("video", generation.pk),
         "object": "video",
@@ -57,6 +58,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
         "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,
+        "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,
         "notes": generation.notes,
         "guest_pass": show_id("guest_pass", generation.guest_pass_id) if generation.guest_pass_id else None,
         "actions": [] if generation.ended else ["cancel"],

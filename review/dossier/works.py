@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import Prefetch, Q
 from gateway import audit, refusals
 from gateway.actors import Actor
 from generation import media
-from generation.models import Generation, Output
+from generation.models import Generation, Output, Picture
 from review import screening, statements
 from review.dossier.archive import PIECE, Member
 from review.dossier.rows import briefly, each, lines, pretty
@@ -49,13 +50,21 @@ def _work(work: Generation, by: Actor) -> Iterator[Member]:
     outputs = sorted(work.outputs.all(), key=lambda output: output.kind)
     yield Member(f"{folder}/work.json", pretty(_facts(work, outputs)))
     for output in outputs:
-        path = f"{folder}/{NAMES.get(output.kind, output.kind)}"
-        try:
-            opened = media.open_for(by, "export", output)
-        except refusals.NotFound:
-            yield Member(path, why="The file is not kept here any more.")
-        else:
-            yield Member(path, _bytes(opened), size=output.size, sha256=output.sha256, stored=True)
+        yield _file(f"{folder}/{NAMES.get(output.kind, output.kind)}", by, "export", output)
+    if work.picture is not None:
+        yield _file(f"{folder}/{_name(work.picture)}", by, "own picture", work.picture)
+
+
+def _file(path: str, by: Actor, purpose: media.PurposeName, kept: Output | Picture) -> Member:
+    try:
+        opened = media.open_for(by, purpose, kept)
+    except refusals.NotFound:
+        return Member(path, why="The file is not kept here any more.")
+    return Member(path, _bytes(opened), size=kept.size, sha256=kept.sha256, stored=True)
+
+
+def _name(picture: Picture) -> str:
+    return f"begins-from.{PurePath(picture.path).suffix.removeprefix('.')}"
 
 
 def _bytes(opened: media.Opened) -> Iterator[bytes]:
@@ -90,6 +99,18 @@ def _facts(work: Generation, outputs: list[Output]) -> dict[str, Any]:
         "begun_how_often": work.fence,
         "error": {"code": work.error_code, "message": work.error_message} if work.error_code else None,
         "notes": work.notes,
+        "speed_preset": work.preset,
+        "seconds_of_each_stage": work.timings,
+        "not_begun_by_then_it_is_cancelled": work.cancel_after,
+        "begins_from": {
+            "file": _name(work.picture),
+            "sha256": work.picture.sha256,
+            "bytes": work.picture.size,
+            "type": work.picture.media_type,
+            "size": f"{work.picture.width}x{work.picture.height}",
+        }
+        if work.picture
+        else None,
         "files": [
             {
                 "file": NAMES.get(output.kind, output.kind),

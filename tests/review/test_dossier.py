@@ -54,6 +54,7 @@ TABLES = {
     "gateway.Detail": "audit/",
     "generation.Generation": "works/",
     "generation.Output": "works/",
+    "generation.Picture": "works/",
     "generation.ModelProfile": "works/: its name and revision",
     "review.Submission": "submissions/",
     "review.Revision": "submissions/",

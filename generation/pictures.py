@@ -1,0 +1,63 @@
+"""A picture that somebody brings for a clip to begin from: looked at before anything is charged, then kept."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, BinaryIO, cast
+
+from PIL import Image, UnidentifiedImageError
+
+from gateway import refusals
+from gateway.models import Membership
+from gateway.models.base import new_id
+from generation import media
+from generation.models import Picture
+
+TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+SIDES = (64, 8192)  # pixels
+MEGABYTES = 20
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A picture that can be used, and its facts by its own head; nothing of it is decoded here."""
+
+    file: BinaryIO
+    media_type: str
+    sha256: str
+    size: int
+    width: int
+    height: int
+
+
+def look(file: BinaryIO, *, size: int) -> Brought:
+    """What somebody sent, of `size` bytes. Raises PictureTooLarge, PictureUnreadable, PictureSides."""
+    if size > MEGABYTES * 10**6:
+        raise refusals.PictureTooLarge(size=f"{size / 10**6:.1f}", limit=MEGABYTES, param="picture")
+    try:
+        with Image.open(file, formats=list(TYPES)) as picture:
+            kind, (width, height) = TYPES[str(picture.format)], picture.size
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise refusals.PictureUnreadable(param="picture") from error
+    if not all(SIDES[0] <= side <= SIDES[1] for side in (width, height)):
+        raise refusals.PictureSides(width=width, height=height, least=SIDES[0], most=SIDES[1], param="picture")
+    file.seek(0)
+    digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    return Brought(file, kind, digest, size, width, height)
+
+
+def keep(brought: Brought, membership: Membership) -> Picture:
+    """Store it; return its row, not saved yet. Whoever does not save it throws the file away: media.discard."""
+    pk = new_id()
+    brought.file.seek(0)
+    ending = PurePath(brought.media_type).name.replace("jpeg", "jpg")
+    return Picture(
+        id=pk,
+        membership=membership,
+        path=media.store(f"inputs/{pk.hex}.{ending}", brought.file),
+        media_type=brought.media_type,
+        sha256=brought.sha256,
+        size=brought.size,
+        width=brought.width,
+        height=brought.height,
+    )
