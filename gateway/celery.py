@@ -27,5 +27,5 @@ app.conf.beat_schedule = {
     "depart": {"task": "review.depart", "schedule": 15},
     "count": {"task": "review.count", "schedule": 600},
 }
-app.conf.imports = ["gateway.processes"]
+app.conf.imports = ["gateway.processes", "generation.processes"]
 app.autodiscover_tasks()

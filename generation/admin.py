@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from gateway.admin import ReadOnly
-from generation.models import Generation, ModelProfile, Output
+from generation.models import Generation, ModelProfile, Output, Worker
 
 
 @admin.register(ModelProfile)
@@ -30,3 +30,8 @@ class GenerationAdmin(ReadOnly):
 class OutputAdmin(ReadOnly):
     list_display = ("generation_id", "kind", "sha256", "size", "width", "height", "created_at")
     fields = ("generation_id", "kind", "media_type", "sha256", "size", "width", "height", "frames", "seconds")
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnly):
+    list_display = ("name", "pools", "started_at", "seen_at", "draining_since", "done", "failed_at")

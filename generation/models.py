@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from gateway.actors import Actor
-from gateway.models import GuestPass, Membership, Token
+from gateway.models import GuestPass, Membership, Token, User
 from gateway.models.base import Living, Row, states
 from generation import engines
 
@@ -215,7 +215,9 @@ class Generation(Living):
     state = states("queued", "in_progress", "completed", "failed", "cancelled")
     step = models.PositiveSmallIntegerField("denoising steps done", default=0)
     fence = models.PositiveIntegerField("how often it was begun", default=0)
-    handed_back = models.PositiveSmallIntegerField("how often a brake put it back into the line", default=0)
+    handed_back = models.PositiveSmallIntegerField(
+        "how often it went back into the line by a brake, or because its worker left", default=0
+    )
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
     started_at = models.DateTimeField(null=True)
@@ -333,3 +335,23 @@ class Output(Row):
             models.UniqueConstraint(fields=["generation", "kind"], name="one_output_of_a_kind"),
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="output_has_a_sha256"),
         ]
+
+
+class Worker(Row):
+    """A process that draws: its parent keeps `seen_at` fresh, what its engines say is written by its child."""
+
+    NOUN = "worker"
+
+    name = models.CharField(max_length=120, unique=True)
+    pools = ArrayField(models.SlugField(max_length=40))
+    engines = models.JSONField("what its engines say of themselves, by name", default=dict, blank=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    draining_since = models.DateTimeField("told to run empty", null=True)
+    draining_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    last_error = models.CharField(max_length=500, blank=True)
+    failed_at = models.DateTimeField("when that was", null=True)
+    done = models.PositiveIntegerField("clips that it finished", default=0)
+
+    def __str__(self) -> str:
+        return self.name

@@ -7,7 +7,8 @@
 3. Of that member's queue a model that is warm on this worker goes before a cold one, unless something has waited for
    over a minute; then age decides.
 4. What a brake is on keeps its place and is passed over.
-5. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
+5. A worker that an admin drains takes nothing.
+6. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
 """
 
 from datetime import timedelta
@@ -38,6 +39,7 @@ update generation_generation g
            for update skip locked
      ) next
      where s.pool = %(pool)s
+       and not exists (select from generation_worker w where w.name = %(worker)s and w.draining_since is not null)
      order by s.served, next.id
      limit 1
  )

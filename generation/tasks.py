@@ -22,7 +22,7 @@ def ring(pool: str, *, expires: int = 3600) -> None:
 @shared_task(name="generation.look", bind=True)
 def look(self, pool: str) -> None:  # type: ignore[no-untyped-def]
     """Claim the next generation of `pool` and draw it."""
-    worker.look(pool, name=self.request.hostname or "worker")
+    worker.look(pool, name=self.request.hostname or "worker", alone=not self.request.is_eager)
 
 
 @shared_task(name="generation.sweep")

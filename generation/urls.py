@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from generation import me, views
+from generation import me, program, views
 from generation.lending import artist, guest, resources
 from generation.videos import views as videos
 
@@ -26,6 +26,9 @@ urlpatterns = [
     path(f"{CLIP}/cancel", guest.cancel),
     path(f"{CLIP}/video.mp4", guest.file, {"kind": "video"}),
     path(f"{CLIP}/poster.webp", guest.file, {"kind": "poster"}),
+    path("program/fleet", program.show_fleet),
+    path("program/fleet/<hex:worker>/drain", program.drain),
+    path("program/fleet/<hex:worker>/resume", program.resume),
     path("v1/guest_passes", resources.GuestPasses.as_view()),
     path(LENT, resources.OneGuestPass.as_view()),
     *(path(f"{LENT}/{act}", resources.GuestPassAct.as_view(act=act)) for act in ("revoke", "downloads")),

@@ -6,63 +6,54 @@ lets go; its files are thrown away and nothing is charged.
 
 import logging
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils.module_loading import import_string
 
-from gateway import actors, allowances, brakes, refusals, states
+from gateway import actors, allowances, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
-from gateway.models.brakes import CREDENTIALS
-from generation import endings, engines, guests, media, model_files, scheduling
+from generation import endings, engines, fleet, guests, leases, media, model_files, scheduling
+from generation.leases import Braked, Lease, Lost, brake_on, obey
 from generation.models import Generation, ModelProfile, Output
 
 log = logging.getLogger(__name__)
-PROGRESS_SECONDS = 0.25  # how often a step is written at most
 
 
-class Lost(engines.Stopped):
-    """The lease ran out, or the artist cancelled: nothing more may be written."""
+def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
+    """Claim the next generation of `pool` and bring it to an end; None when nothing waits, or when this worker leaves.
 
-
-class Braked(engines.Stopped):
-    """A brake was pulled on what is being drawn."""
-
-    def __init__(self, brake: Brake) -> None:
-        super().__init__(str(brake))
-        self.brake = brake
-
-
-def look(pool: str, *, name: str) -> Generation | None:
-    """Claim the next generation of `pool` and bring it to an end; None when nothing waits.
-
-    Never raises for a generation that failed: its row says why and its credits went back.
+    Never raises for a generation that failed: its row says why and its credits went back. With `alone`, this process
+    does nothing else and may be ended: see generation.leases.
     """
+    if leases.leaving():
+        return None
     generation = scheduling.claim(pool, worker=name, warm=_warm())
     if generation is None:
         return None
     by = actors.worker(name)
     began = time.monotonic()
     try:
-        with _lease(generation) as lease:
+        with leases.held(generation, by, alone=alone) as lease:
             _draw(generation, lease, by)
     except Braked as stopped:
-        _obey(generation, stopped.brake, by)
+        obey(generation, stopped.brake, by)
     except Lost:
         log.info("generation %s was let go: cancelled, or its lease was lost", generation.pk)
     except engines.EngineError as error:
         _fail(generation, by, error.code, str(error))
-    except Exception:
+        fleet.blame(name, f"{error.code}: {error}")
+    except SystemExit:  # Celery tells its child to end, and waits for nothing
+        leases.hand_back(generation, by)
+        raise
+    except Exception as error:
         log.exception("generation %s failed", generation.pk)
         _fail(
             generation,
@@ -70,8 +61,11 @@ def look(pool: str, *, name: str) -> Generation | None:
             "internal_error",
             "Something broke here while drawing. It is in the operator's log.",
         )
+        fleet.blame(name, f"{type(error).__name__} while it drew {generation.pk}; its log says more.")
     else:
         log.info("generation %s completed in %.1f s", generation.pk, time.monotonic() - began)
+        fleet.finished(name)
+    fleet.describe(name)
     return generation
 
 
@@ -85,6 +79,7 @@ def sweep() -> set[str]:
     _let_go()
     ran_out = Q(lease_until__lt=Now())
     for generation in Generation.objects.filter(ran_out, state="in_progress"):
+        holder, silent_since = generation.worker, generation.lease_until
         try:
             if generation.fence - generation.handed_back < settings.ATTEMPTS:
                 states.move(generation, "queued", by=actors.SYSTEM, when=ran_out, lease_until=None, step=0, worker="")
@@ -99,11 +94,13 @@ def sweep() -> set[str]:
                 )
         except refusals.WrongState:
             continue
+        fleet.blame(holder, f"It fell silent while it drew {generation.pk}.", unless_since=silent_since)
     for generation in Generation.objects.filter(_by_a_braked_credential(), state="queued"):
-        brake = _brake_on(generation)
+        brake = brake_on(generation)
         if brake is not None:
-            _obey(generation, brake, actors.SYSTEM)
+            obey(generation, brake, actors.SYSTEM)
     guests.stop_revoked()
+    fleet.forget()
     return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
 
 
@@ -123,67 +120,7 @@ def _let_go() -> None:
                 continue
 
 
-class _Lease:
-    """One generation's lease: a thread renews it; `step` writes progress and raises Lost when it is gone."""
-
-    def __init__(self, generation: Generation) -> None:
-        self.generation = generation
-        self.lost = threading.Event()
-        self.stop = threading.Event()
-        self.good_until = time.monotonic() + settings.LEASE_SECONDS
-        self.wrote = 0.0
-
-    def renew_until_stopped(self) -> None:
-        while not self.stop.wait(settings.LEASE_SECONDS / 6):
-            self._ask(lambda: scheduling.renew(self.generation))
-        connection.close()
-
-    def step(self, done: int, total: int) -> None:
-        mine = Generation.objects.filter(pk=self.generation.pk, fence=self.generation.fence, state="in_progress")
-        if time.monotonic() - self.wrote >= PROGRESS_SECONDS or done == total:
-            self.wrote = time.monotonic()
-            self._ask(lambda: bool(mine.update(step=min(done, self.generation.steps))))
-        else:
-            self._ask(mine.exists)
-        self.must_go_on()
-
-    def must_go_on(self) -> None:
-        """Raises Lost when the lease is gone, Braked when a brake was pulled meanwhile."""
-        if self.lost.is_set():
-            raise Lost
-        try:
-            brake = _brake_on(self.generation)
-        except (DatabaseError, InterfaceError):  # asked again at the next step, and the lease has an end
-            connection.close()
-        else:
-            if brake is not None:
-                raise Braked(brake)
-
-    def _ask(self, question: Any) -> None:
-        """Ask the row. A database that is away for a moment costs nothing while the lease is good."""
-        try:
-            if not question():
-                self.lost.set()
-            self.good_until = time.monotonic() + settings.LEASE_SECONDS * 5 / 6
-        except (DatabaseError, InterfaceError):
-            connection.close()
-            if time.monotonic() > self.good_until:
-                self.lost.set()
-
-
-@contextmanager
-def _lease(generation: Generation) -> Iterator[_Lease]:
-    lease = _Lease(generation)
-    thread = threading.Thread(target=lease.renew_until_stopped, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield lease
-    finally:
-        lease.stop.set()
-        thread.join()
-
-
-def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
+def _draw(generation: Generation, lease: Lease, by: Actor) -> None:
     """Make the clip, keep its files under this attempt's path, and finish in one transaction."""
     profile = generation.model
     image, cropped = _begins_from(generation, by)
@@ -203,12 +140,14 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
         ),
         lease.step,
     )
+    lease.gets_on()
     outputs: list[Output] = []
     try:
         with tempfile.TemporaryDirectory(prefix="clip-") as folder:
             began = time.monotonic()
             files = _encode(clip, generation, Path(folder))
             encoded = time.monotonic()
+            lease.gets_on()
             outputs += media.keep(generation, files)
             stages = {**clip.seconds, "encode": encoded - began, "store": time.monotonic() - encoded}
             timings = {stage: round(seconds, 3) for stage, seconds in stages.items()}
@@ -216,7 +155,7 @@ def _draw(generation: Generation, lease: _Lease, by: Actor) -> None:
         # What was said when it was asked for, and what came up in drawing it, each once.
         notes = list(dict.fromkeys([*generation.notes, *cropped, *clip.notes]))
         _finish(generation, lease, outputs, {"notes": notes, "timings": timings}, by)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SystemExit):
         raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException:
         media.discard(outputs)
@@ -239,7 +178,7 @@ def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[st
     return encode(clip, folder, display=(generation.width, generation.height))
 
 
-def _finish(generation: Generation, lease: _Lease, outputs: list[Output], told: dict[str, Any], by: Actor) -> None:
+def _finish(generation: Generation, lease: Lease, outputs: list[Output], told: dict[str, Any], by: Actor) -> None:
     """One transaction: the state, the files' rows, the charge. Tried again while the database is away."""
     fence = generation.fence
     while True:
@@ -270,38 +209,10 @@ def _finish(generation: Generation, lease: _Lease, outputs: list[Output], told: 
             time.sleep(0.5)
 
 
-def _brake_on(generation: Generation) -> Brake | None:
-    return Brake.objects.in_force().on(**generation.targets).order_by("id").first()
-
-
 def _by_a_braked_credential() -> Exists:
     """Of a generation (the outer query): whether a brake is on the token or guest pass that asked for it."""
     asked = Brake.objects.in_force().on(token=OuterRef("token_id"), guest_pass=OuterRef("guest_pass_id"))
     return Exists(asked.exclude(scope="all"))
-
-
-def _obey(generation: Generation, brake: Brake, by: Actor) -> None:
-    """Stop it: what a braked credential asked for is cancelled and its credits come back; all else waits in line."""
-    mine = Q(fence=generation.fence)
-    try:
-        if brake.scope in CREDENTIALS:
-            message = f"{brakes.sentence(brake)} Your credits are back."
-            endings.give_up(
-                generation,
-                "cancelled",
-                by=by,
-                when=mine,
-                error_code="braked",
-                error_message=message[:500],
-                facts={"brake": brake.pk},
-            )
-        else:
-            changes = {"lease_until": None, "step": 0, "worker": "", "handed_back": F("handed_back") + 1}
-            states.move(generation, "queued", by=by, when=mine, facts={"brake": brake.pk}, **changes)
-    except refusals.WrongState:
-        log.info("generation %s had ended before the brake", generation.pk)
-    else:
-        log.info("generation %s was stopped by brake %s", generation.pk, brake.pk)
 
 
 def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:

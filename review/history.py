@@ -120,6 +120,7 @@ def _otherwise(action: str, facts: dict[str, Any], kind: str, generation: Genera
     again = action == "generation.queued" and "credits" not in facts
     told = (
         (again and "brake" in facts, "A brake stopped it, and it went back into the line."),
+        (again and "worker_left" in facts, "Its machine was stopped, and it went back into the line."),
         (again, "The machine that drew it died, and it went back into the line."),
         (cancelled and "brake" in facts, "A brake stopped it; the credits came back."),
         (cancelled and kind == "system", f"It was cancelled, because {over} had ended; the credits came back."),

@@ -98,4 +98,4 @@ def _line() -> Room:
     since = f", the oldest for {timesince(line['oldest'], timezone.now())}" if line["oldest"] else ""
     words = f"{line['queued']} in line{since}; {line['drawn']} being drawn by {_number(workers, 'worker')}"
     stuck = line["queued"] if line["queued"] and not workers else 0
-    return Room("The line", "/admin/generation/generation/?state__exact=queued", stuck, words)
+    return Room("The line", "/program/fleet", stuck, words)

@@ -22,10 +22,10 @@ from gateway.actors import Actor
 from gateway.models import AccessRequest, Allowance, Cohort, Membership, Program, Sighting, Terms, User
 from gateway.models.base import new_id
 from gateway.traces import Use
-from generation import catalogue, generations, guests, media
+from generation import catalogue, fleet, generations, guests, media
 from generation.engines import Clip
 from generation.media import encode
-from generation.models import Generation, ModelProfile, Output
+from generation.models import Generation, ModelProfile, Output, Worker
 from review import decisions, founding, publishing, queue, reports, submissions
 from review import policy as clauses
 from review.models import Clause, Decision, Publication, Report, Screening, Signal, Submission
@@ -159,6 +159,25 @@ def _files() -> dict[str, Any]:
 def clip(frames: np.ndarray, fps: int = 24) -> dict[str, Any]:
     """The files of a clip of these pictures, encoded as a worker does."""
     return encode.all_files(Clip(frames=frames, fps=fps, seed=0), Path(mkdtemp(prefix="clip-")))
+
+
+def worker(name: str = "", *pools: str) -> Worker:
+    """A GPU worker that has started and told what its engine says."""
+    name = name or f"gpu-{next(number)}@test"
+    fleet.register(name, pools or ["default"])
+    told = {"device": "cuda", "hardware": "A card", "warm": ["sketch"], "memory": {"total": 80 << 30, "free": 20 << 30}}
+    Worker.objects.filter(name=name).update(engines={"diffusers": {**told, "versions": {"torch": "2.13.0"}}})
+    return Worker.objects.get(name=name)
+
+
+def drawing(generation: Generation) -> Worker:
+    """This queued generation is being drawn, by a worker of its own."""
+    by = worker()
+    Generation.objects.filter(pk=generation.pk).update(
+        state="in_progress", fence=1, step=3, lease_until=Now() + timedelta(minutes=5), started_at=Now(), worker=by.name
+    )
+    generation.refresh_from_db()
+    return by
 
 
 def drawn(generation: Generation, files: dict[str, Any] | None = None) -> Generation:

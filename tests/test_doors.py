@@ -67,6 +67,9 @@ DOORS = {
         for more in ("", ".json", "/<slug:name>", "/<slug:name>.json")
     },
     "program/queues": (DETOUR, 403, 403, 403, 403, 200),
+    "program/fleet": (DETOUR, 403, 403, 403, 403, 200),
+    "program/fleet/<hex:worker>/drain": (DETOUR, 403, 403, 403, 403, 405),
+    "program/fleet/<hex:worker>/resume": (DETOUR, 403, 403, 403, 403, 405),
     "program/transparency": (DETOUR, 403, 403, 403, 403, 200),
     "program/transparency.csv": (DETOUR, 403, 403, 403, 403, 200),
     "program/transparency/brakes/<hex:brake>": (DETOUR, 403, 403, 403, 403, 405),
@@ -310,6 +313,7 @@ def address(door: str, submission: Submission) -> str:
         "<hex:cohort>": submission.membership.cohort_id.hex,
         "<hex:decision>": unknown,
         "<hex:brake>": unknown,
+        "<hex:worker>": unknown,
         "<hex:report>": unknown,
         "<str:brake_id>": f"brake_{unknown}",
     }.items():

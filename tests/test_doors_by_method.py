@@ -36,6 +36,8 @@ POSTS = {
     "program/invitations/<hex:invitation>/revoke": (DETOUR, 403, 403, 403, 403, 404),
     "program/brakes": (DETOUR, 403, 403, 403, 403, 422),
     "program/brakes/<hex:brake>/release": (DETOUR, 403, 403, 403, 403, 404),
+    "program/fleet/<hex:worker>/drain": (DETOUR, 403, 403, 403, 403, 404),
+    "program/fleet/<hex:worker>/resume": (DETOUR, 403, 403, 403, 403, 404),
     "program/transparency/brakes/<hex:brake>": (DETOUR, 403, 403, 403, 403, 404),
     "v1/brakes": (401, 403, 403, 403, 403, 403),
     "v1/brakes/<str:brake_id>/release": (401, 403, 403, 403, 403, 403),

@@ -36,6 +36,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
         reports.decline(makers.reported(makers.published(artist))[0], by=admin, reason="It does not.")
         reports.uphold(makers.reported(makers.published(artist))[0], by=admin, reasons=makers.reasons())
         makers.queued(artist)
+        makers.drawing(makers.queued(artist))
         makers.completed(artist)
         makers.submitted(artist)
         makers.decided(makers.submitted(artist), "reject", by=reviewer)
@@ -88,6 +89,7 @@ LISTS = {
         "/program/invitations",
         "/program",
         "/program/queues",
+        "/program/fleet",
         "/program/sightings",
         "/program/canaries",
         "/program/brakes",
@@ -116,7 +118,7 @@ LISTS = {
                 "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent", "gateway/export", "gateway/departure",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
                 "gateway/guestpass",
-                "generation/generation", "generation/modelprofile", "generation/output",
+                "generation/generation", "generation/worker", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/appeal", "review/conflict", "review/opening", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
             )
         ),

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.services.places import Places
@@ -11,7 +11,7 @@ from gateway.services.supervisor import Child
 
 WEB, GPU, CHORES, SCHEDULER = "web", "gpu", "chores", "scheduler"
 NAMES = (WEB, GPU, CHORES, SCHEDULER)
-GPU_QUEUE, CHORES_QUEUE = "gpu.default", "chores"
+CHORES_QUEUE = "chores"
 
 
 def environment(places: Places, port: int, **more: str) -> dict[str, str]:
@@ -58,12 +58,20 @@ def web(places: Places, root: Path, host: str, port: int, threads: int) -> Child
     )
 
 
-def gpu(places: Places, root: Path, port: int) -> Child:
-    """The worker that draws: one child, one generation at a time."""
-    # SIGQUIT asks Celery for a soft shutdown: the work at hand may go on for as long as settings say, no longer.
+def gpu(places: Places, root: Path, port: int, pools: Sequence[str], shutdown: float) -> Child:
+    """The worker that draws: one child, one generation at a time, of these pools; `shutdown` seconds to end it in."""
+    # Told to go, it finishes the clip in that time or hands it back, and ends at once when it has.
     # Without a GPU it would take every core: pages and clients go first.
+    queues = ",".join(f"gpu.{pool}" for pool in pools)
     return _worker(
-        places, root, port, GPU, GPU_QUEUE, stop_signal=signal.SIGQUIT, stop_timeout=15.0, before=("nice", "-n", "10")
+        places,
+        root,
+        port,
+        GPU,
+        queues,
+        stop_signal=signal.SIGTERM,
+        stop_timeout=shutdown + 5,
+        before=("nice", "-n", "10"),
     )
 
 

@@ -188,6 +188,11 @@ def find(name: str, **options: Any) -> Engine:
         return _made[name]
 
 
+def describe() -> dict[str, Any]:
+    """What each engine in this process says of itself, by its name."""
+    return {name: engine.describe() for name, engine in list(_made.items())}
+
+
 def warm() -> list[str]:
     """The models in this process's memory, by slug: none where no engine was made, as in a web process."""
     return [slug for engine in list(_made.values()) for slug in engine.describe()["warm"]]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from gateway import actors, allowances, brakes, states
 from gateway.actors import Actor
 from gateway.models import Brake
-from generation import scheduling, worker
+from generation import leases, scheduling, worker
 from generation.models import Generation, Output
 from review import history, radius
 from tests import makers
@@ -153,7 +153,7 @@ def test_what_brakes_put_back_does_not_count_as_a_death(artist: Actor, settings:
     for _ in range(settings.ATTEMPTS):
         claimed = scheduling.claim("default", worker="w")
         assert claimed == generation
-        worker._obey(claimed, pull("all", artist), actors.worker("w"))
+        leases.obey(claimed, pull("all", artist), actors.worker("w"))
         brakes.release(Brake.objects.in_force().get(), by=actors.SYSTEM)
     claimed = scheduling.claim("default", worker="w")
     assert claimed is not None
@@ -181,5 +181,5 @@ def test_a_worker_that_hears_of_it_late_ends_nothing_twice(artist: Actor):
     assert claimed is not None
     states.move(claimed, "queued", by=actors.SYSTEM, when=Q(fence=1), lease_until=None)
     worker.sweep()
-    worker._obey(claimed, brake, actors.worker("w"))
+    leases.obey(claimed, brake, actors.worker("w"))
     assert allowances.current(artist.membership).held == 0  # type: ignore[arg-type]

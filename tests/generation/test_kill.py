@@ -3,77 +3,30 @@
 The workers are real ones: Celery's parent and its child, under the application's own role, called by the real bell.
 """
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as gateway_settings
 from django.core.files.storage import default_storage
-from django.db import connection
 
-from gateway import allowances, celery, refusals
+from gateway import allowances, refusals
 from gateway.models import LedgerEntry
 from generation import limits, tasks
 from generation.models import Generation, Output
 from tests import makers
+from tests.generation.workers import Workers, now, send, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
 
-QUEUE = "gpu.default"
-Start = Callable[[str], subprocess.Popen[bytes]]
-
 
 @pytest.fixture
-def start(transactional_db: None, settings: Any) -> Iterator[Start]:
+def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
     """Start a GPU worker by name, on the test's database; all are gone at the end."""
-    with celery.app.connection_for_write() as broker:
-        broker.default_channel.queue_purge(QUEUE)  # bells of other tests
-    started: list[subprocess.Popen[bytes]] = []
-    url = gateway_settings.DATABASE_URL.replace("/gateway?", f"/{connection.settings_dict['NAME']}?")
-    env = {
-        **{name: value for name, value in os.environ.items() if name not in {"AS_OWNER", "DATABASE_OWNER_URL"}},
-        "DATABASE_URL": url,
-        "MEDIA_DIR": str(settings.MEDIA_ROOT),
-        "ENGINE_THREADS": "1",  # two workers on two cores would otherwise wait for each other's threads
-        "LEASE_SECONDS": "2",
-    }
-
-    def one(name: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "gateway", "worker", "-Q", QUEUE, "-P", "prefork", "-c", "1"]
-        worker = subprocess.Popen([*command, "-n", f"gpu-{name}@test", "-l", "ERROR"], env=env, start_new_session=True)
-        started.append(worker)
-        return worker
-
-    yield one
-    for worker in started:
-        send(worker, signal.SIGKILL)
-        worker.wait(timeout=20)
-    connection.close()
-
-
-def send(worker: subprocess.Popen[bytes], what: signal.Signals) -> None:
-    """To the parent and to its child at once."""
-    try:
-        os.killpg(worker.pid, what)
-    except ProcessLookupError:
-        pass
-
-
-def wait_for(what: Callable[[], object], seconds: float = 240) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.05)
-
-
-def now(generation: Generation) -> Generation:
-    return Generation.objects.get(pk=generation.pk)
+    workers = Workers(settings)
+    yield workers
+    workers.end()
 
 
 def swept(generation: Generation) -> bool:
@@ -98,8 +51,8 @@ def kept(generation: Generation) -> set[str]:
     return {path.relative_to(default_storage.path("")).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start: Start):
-    generation = makers.queued(makers.artist(), seconds=1, steps=24)
+def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start: Workers):
+    generation = makers.queued(makers.artist(), seconds=1, steps=50)
     first = start("first")
     wait_for(lambda: now(generation).step >= 2)
     send(first, signal.SIGKILL)
@@ -116,7 +69,7 @@ def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start:
     assert kept(found) == set(found.outputs.values_list("path", flat=True))
 
 
-def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Start, settings: Any):
+def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Workers, settings: Any):
     settings.ATTEMPTS = 1
     artist = makers.artist(cohort=makers.cohort(concurrent=2))
     assert artist.membership is not None
@@ -141,8 +94,8 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Star
     assert (allowance.spent, allowances.differences()) == (1, [])
 
 
-def test_a_worker_paused_past_its_lease_publishes_nothing(start: Start):
-    generation = makers.queued(makers.artist(), seconds=1, steps=24)
+def test_a_worker_paused_past_its_lease_publishes_nothing(start: Workers):
+    generation = makers.queued(makers.artist(), seconds=1, steps=50)
     paused = start("paused")
     wait_for(lambda: now(generation).step >= 2)
     send(paused, signal.SIGSTOP)

@@ -329,7 +329,7 @@ def test_the_database_lets_nothing_else_be_written_and_nothing_without_a_departu
 
 #: Columns that say nothing of a person although they are texts, by what they are.
 KEPT = {
-    "the program's own": "Figures Brake.public_reason Cohort.name Terms.body Terms.currency Rate.words Clause ModelProfile Canary Pulse Program Phrase Group Permission ContentType ReviewPolicy Share",
+    "the program's own": "Figures Brake.public_reason Cohort.name Terms.body Terms.currency Rate.words Clause ModelProfile Canary Pulse Worker Program Phrase Group Permission ContentType ReviewPolicy Share",
     "a fingerprint or a number": "Token.digest Token.last_four Token.scopes GuestPass.digest GuestPass.last_four GuestPass.slugs Invitation.digest AccessRequest.digest SignInLink Departure.digest Departure.figures Export.sha256 Output.sha256 Picture.sha256 Revision.sha256 Generation.guest Generation.guest_address Entry.body Entry.action",
     "what a machine set": "Generation.pool Generation.model_revision Generation.worker Generation.error_code Generation.preset Generation.timings Output.path Output.media_type Picture.path Picture.media_type Screening.error Decision.state_before Decision.state_after Consent.reach Sighting.signals MembershipChange.before MembershipChange.after",
     "how a reviewer works": "Preferences",

@@ -55,6 +55,7 @@ TABLES = {
     "generation.Generation": "works/",
     "generation.Output": "works/",
     "generation.Picture": "works/",
+    "generation.Worker": "not: nobody's",
     "generation.ModelProfile": "works/: its name and revision",
     "review.Submission": "submissions/",
     "review.Revision": "submissions/",

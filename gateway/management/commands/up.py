@@ -181,7 +181,13 @@ class Start:
     def _programs(self, supervisor: Supervisor) -> None:
         children = {
             programs.WEB: programs.web(self.places, self.root, self.host, self.port, settings.WEB_THREADS),
-            programs.GPU: programs.gpu(self.places, self.root, self.port),
+            programs.GPU: programs.gpu(
+                self.places,
+                self.root,
+                self.port,
+                settings.POOLS,
+                settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT,
+            ),
             programs.CHORES: programs.chores(self.places, self.root, self.port),
             programs.SCHEDULER: programs.scheduler(self.places, self.root, self.port),
         }

@@ -34,8 +34,8 @@ from gateway import actors, brakes, guest_passes, keys, sightings, terms, tokens
 from gateway.actors import Actor
 from gateway.models import Brake, Cohort, Membership, Sighting, User
 from generation import generations, guests
+from generation.leases import PROGRESS_SECONDS
 from generation.models import Generation, ModelProfile
-from generation.worker import PROGRESS_SECONDS
 from review import founding
 from review.management.commands import journey
 from review.management.commands.journey import Browser, Failed

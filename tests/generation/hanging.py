@@ -1,0 +1,55 @@
+"""A worker whose engine stops moving, the first time that it is asked for a clip: `-A tests.generation.hanging`.
+
+The seed says where: LOADING before the first step, STEPPING between two, HOLDING there too but with the interpreter
+held, so that no thread of this process runs, DECODING after the last. The second time it finishes.
+"""
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gateway.celery import app
+from generation import engines
+from generation.engines import Clip, Model, OnStep, Request
+
+__all__ = ["app"]
+
+LOADING, STEPPING, HOLDING, DECODING = range(4)
+
+
+class Hanging:
+    """Draws black."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def load(self, model: Model) -> None:
+        """Nothing to read."""
+
+    def run(self, model: Model, request: Request, on_step: OnStep) -> Clip:
+        mark = Path(os.environ["MEDIA_DIR"], f"{request.id}.hung")
+        hangs = None if mark.exists() else request.seed
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        if hangs == LOADING:
+            time.sleep(3600)
+        on_step(1, 2)
+        if hangs == STEPPING:
+            time.sleep(3600)
+        if hangs == HOLDING:
+            re.match(r"(a+)+$", "a" * 64 + "b")
+        on_step(2, 2)
+        if hangs == DECODING:
+            time.sleep(3600)
+        frames = np.zeros((request.frames, request.height, request.width, 3), dtype=np.uint8)
+        return Clip(frames=frames, fps=request.fps, seed=request.seed)
+
+    def describe(self) -> dict[str, Any]:
+        return {"device": "none", "hardware": "none", "versions": {}, "warm": [], "memory": {}}
+
+
+engines.ENGINES["hanging"] = "tests.generation.hanging.Hanging"

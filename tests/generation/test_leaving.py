@@ -1,0 +1,136 @@
+"""A worker that is told to go, and one whose run hears nothing: the row is back in line at once, the process ends.
+
+The workers are real ones: Celery's parent and its child.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models import Q
+
+from gateway import actors, allowances, brakes, states
+from gateway.models import LedgerEntry
+from generation import generations, leases, scheduling, tasks
+from generation.models import Generation, ModelProfile, Output, Worker
+from tests import makers
+from tests.generation import hanging
+from tests.generation.workers import Workers, now, wait_for
+
+pytestmark = pytest.mark.live
+
+KILLED_WITHIN = 5.0  # what can't hear is gone by then
+
+
+@pytest.fixture
+def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
+    workers = Workers(settings)
+    yield workers
+    workers.end()
+
+
+def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start: Workers):
+    """The first has time enough; the second has a second, and its lease would last a minute."""
+    artist = makers.artist()
+    short = makers.queued(artist, seconds=1, steps=12)
+    patient = start("patient", LEASE_SECONDS="60", SHUTDOWN_SECONDS="60")
+    wait_for(lambda: now(short).step >= 1)
+    (row,) = Worker.objects.all()
+    assert (row.name, row.pools, row.draining_since) == ("gpu-patient@test", ["default"], None)
+    patient.send_signal(signal.SIGTERM)
+    assert patient.wait(timeout=60) == 0
+    assert (now(short).state, now(short).handed_back) == ("completed", 0)
+    assert not Worker.objects.exists(), "it went in good order"
+
+    long = makers.queued(artist, seconds=2, steps=50)
+    hasty = start("hasty", LEASE_SECONDS="60", SHUTDOWN_SECONDS="1")
+    wait_for(lambda: now(long).step >= 1)
+    waits = makers.queued(artist, seconds=1)
+    hasty.send_signal(signal.SIGTERM)
+    hasty.wait(timeout=15)
+    found = now(long)
+    assert (found.state, found.handed_back, found.fence, found.lease_until) == ("queued", 1, 1, None)
+    assert now(waits).fence == 0, "it began nothing more"
+    ended = LedgerEntry.objects.filter(subject=long.pk).values_list("kind", flat=True)
+    assert list(ended) == ["reserve"]
+    assert Output.objects.filter(generation=long).count() == 0
+    assert allowances.differences() == []
+    assert not Worker.objects.exists()
+
+
+@pytest.fixture
+def hangs(start: Workers, tmp_path: Path) -> Any:
+    """Ask for a clip whose first run hangs, and wait until it does; the worker's log is `hangs.log`."""
+    log = tmp_path / "worker.log"
+    makers.sketch()
+    ModelProfile.objects.update(engine="hanging")
+    start("hanging", app="tests.generation.hanging", log=log, LEASE_SECONDS="60", STALL_SECONDS="4")
+
+    def ask(where: int) -> Generation:
+        generation = makers.queued(makers.artist(), seconds=1, steps=2, seed=where)
+        wanted = {hanging.LOADING: 0, hanging.DECODING: 2}.get(where, 1)
+        wait_for(lambda: now(generation).state == "in_progress" and now(generation).step == wanted)
+        return generation
+
+    ask.log = log  # type: ignore[attr-defined]
+    return ask
+
+
+def test_what_hears_nothing_is_killed_and_the_worker_works_on(hangs: Any):
+    loading = hangs(hanging.LOADING)
+    began = time.monotonic()
+    generations.cancel(loading, by=actors.person(loading.membership.user))
+    decoding = hangs(hanging.DECODING)  # drawn by the same worker, whose child was replaced
+    assert time.monotonic() - began < KILLED_WITHIN + 2  # and a child had to start
+    assert now(loading).state == "cancelled"
+
+    brake = brakes.pull("model", decoding.model_id, by=actors.SYSTEM, label="Sketch", reason="A test")
+    wait_for(lambda: now(decoding).state == "queued", KILLED_WITHIN)
+    assert (now(decoding).handed_back, now(decoding).lease_until) == (1, None)
+    brakes.release(brake, by=actors.SYSTEM)
+    wait_for(lambda: (tasks.sweep(), now(decoding).state == "completed")[1])
+    assert Worker.objects.get().done == 1
+    assert "it was stopped, and did not hear it" in hangs.log.read_text()
+
+
+def test_a_run_in_which_nothing_moves_ends_its_process_and_is_begun_again(hangs: Any):
+    """Also when it holds the interpreter, so that none of our own threads could see to it."""
+    for where, told in ((hanging.STEPPING, "Nothing moved for 4 s"), (hanging.HOLDING, "It fell silent")):
+        generation = hangs(where)
+        if where == hanging.HOLDING:  # nobody could end its lease of a minute early
+            wait_for(lambda: "Timeout" in hangs.log.read_text(), 30)
+            assert now(generation).state == "in_progress"
+            Generation.objects.filter(pk=generation.pk).update(lease_until=generation.created_at)
+        wait_for(lambda ours=generation: (tasks.sweep(), now(ours).state == "completed")[1])
+        found = now(generation)
+        assert (found.fence, found.handed_back) == (2, 0), "it counts as an attempt"
+        assert allowances.current(found.membership).spent == found.credits
+        assert Worker.objects.get().last_error.startswith(told)
+    assert hangs.log.read_text().count("hanging.py") >= 2, "where it hung stands in the log"
+
+
+def test_a_child_that_is_told_to_end_hands_back_before_it_does(transactional_db: None, at: Any, draw: Any):
+    """Celery's cold shutdown tells it by SIGTERM, which raises SystemExit wherever it is."""
+    generation = makers.queued(makers.artist(), seconds=1, steps=3)
+
+    def told() -> None:
+        raise SystemExit(1)
+
+    at[2] = told
+    with pytest.raises(SystemExit):
+        draw()
+    assert (now(generation).state, now(generation).handed_back) == ("queued", 1)
+
+
+def test_handing_back_what_was_overtaken_changes_nothing(transactional_db: None):
+    generation = makers.queued(makers.artist())
+    first = scheduling.claim("default", worker="w")
+    assert first is not None
+    states.move(now(generation), "queued", by=actors.SYSTEM, when=Q(fence=1), lease_until=None)
+    second = scheduling.claim("default", worker="other")
+    assert second is not None
+    leases.hand_back(first, actors.worker("w"))
+    assert (now(generation).state, now(generation).worker, now(generation).handed_back) == ("in_progress", "other", 0)
