@@ -1,0 +1,239 @@
+"""Generations while everything under them dies: `python -m tests.generation.faults GENERATIONS WORKERS TICKS`.
+
+A PostgreSQL and a Valkey of its own, real workers, the real engine on Sketch. Every two seconds (a tick) a process that
+draws is killed by -9, each fourth time with its Celery parent; and in turn Valkey is flushed, Valkey is killed,
+PostgreSQL is restarted, a worker is stopped past its lease and continued. After TICKS of these, or when all have
+ended, the rest may end in peace. Prints what happened; exits 1 when a promise was broken.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, InterfaceError, connection
+
+from gateway.services import cluster, postgres, valkey
+from gateway.services.places import APP_ROLE, OWNER_ROLE, Places
+from gateway.services.supervisor import Child, Running, Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
+TICK, LEASE, PATIENCE = 2.0, 2, 120.0
+AWAY = (DatabaseError, InterfaceError)
+
+
+def environment(folder: Path, places: Places) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "gateway.settings",
+        "DATABASE_URL": places.database_url(APP_ROLE),
+        "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
+        "REDIS_URL": places.redis_url(),
+        "DATA_DIR": str(folder / "gateway"),
+        "MEDIA_DIR": str(folder / "media"),
+        "SECRET_KEY": "not a secret: this is a test",
+        "LEASE_SECONDS": str(LEASE),
+        "ATTEMPTS": "5",
+        "ENGINE_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def worker(number: int, places: Places, env: dict[str, str]) -> Child:
+    celery = ("-m", "celery", "-A", "tests.generation.preloaded", "worker", "-Q", "gpu.default", "-P", "prefork")
+    return Child(
+        name=f"gpu-{number}@test",
+        argv=[sys.executable, *celery, "-c", "1", "-n", f"gpu-{number}@test", "-l", "ERROR", "--without-mingle"],
+        log=places.logs / f"gpu-{number}.log",
+        env=env,
+        cwd=ROOT,
+        stop_signal=signal.SIGKILL,
+    )
+
+
+class Faults:
+    """What goes wrong, tick by tick."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.done: Counter[str] = Counter()
+        self.paused: tuple[Running, float] | None = None
+
+    def named(self, name: str) -> Running:
+        return next(each for each in self.supervisor.everybody() if each.child.name == name)
+
+    def tick(self, number: int, drawing: list[str]) -> None:
+        """One kill, and one of the others."""
+        (self.flush, self.kill_valkey, self.restart_postgres, self.pause)[number % 4](drawing)
+        victims = [name for name in drawing if self.paused is None or name != self.paused[0].child.name]
+        if victims:
+            self.kill(self.named(victims[0]), whole=number % 4 == 3)
+
+    def kill(self, victim: Running, *, whole: bool) -> None:
+        """By -9: the process that draws, or that and its parent."""
+        pids = children(victim.process.pid)
+        victim.falls = 0  # it starts again at once, however often
+        for pid in [*pids, victim.process.pid] if whole else pids:
+            os.kill(pid, signal.SIGKILL)
+        self.done["kill -9 of a worker" if whole else "kill -9 of the process that draws"] += 1
+
+    def flush(self, _: list[str]) -> None:
+        import redis
+
+        redis.Redis.from_url(os.environ["REDIS_URL"]).flushall()
+        self.done["Valkey flushed"] += 1
+
+    def kill_valkey(self, _: list[str]) -> None:
+        self._end(valkey.NAME, signal.SIGKILL, "Valkey killed and started")
+
+    def restart_postgres(self, _: list[str]) -> None:
+        self._end(postgres.NAME, signal.SIGINT, "PostgreSQL restarted")  # “fast”: it throws everybody out
+
+    def _end(self, name: str, number: signal.Signals, what: str) -> None:
+        self.named(name).falls = 0
+        self.named(name).process.send_signal(number)
+        self.done[what] += 1
+
+    def pause(self, drawing: list[str]) -> None:
+        if self.paused is None and drawing:
+            self.paused = self.named(drawing[-1]), time.monotonic() + LEASE * 2
+            os.killpg(self.paused[0].process.pid, signal.SIGSTOP)
+            self.done["a worker stopped past its lease and continued"] += 1
+
+    def wake(self, *, now: bool = False) -> None:
+        """Continue who was stopped, when it is time."""
+        if self.paused is not None and (now or time.monotonic() > self.paused[1]):
+            os.killpg(self.paused[0].process.pid, signal.SIGCONT)
+            self.paused = None
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def submit(count: int) -> None:
+    from tests import makers
+
+    artists = [makers.artist(credits=1000) for _ in range(4)]
+    for number in range(count):
+        makers.queued(artists[number % 4], seconds=1, steps=3, seed=number)
+
+
+def quietly(ask: Callable[[], Any], otherwise: Any = None) -> Any:
+    """The answer, or `otherwise` while the database is away."""
+    try:
+        return ask()
+    except AWAY:
+        connection.close()
+        return otherwise
+
+
+def play(supervisor: Supervisor, ticks: int) -> Counter[str]:
+    """Sweep as the scheduler does, and let things go wrong, until every generation has ended."""
+    from generation import tasks
+    from generation.models import Generation
+
+    faults = Faults(supervisor)
+    under_way = Generation.objects.exclude(state__in=Generation.ENDED)
+    number, next_tick, next_sweep, until = 0, time.monotonic(), 0.0, time.monotonic() + ticks * TICK + PATIENCE
+    while quietly(under_way.exists, otherwise=True):
+        assert time.monotonic() < until, f"{under_way.count()} never ended"
+        supervisor.tend()
+        faults.wake()
+        drawing = quietly(
+            lambda: list(under_way.filter(state="in_progress", step__gte=1).values_list("worker", flat=True)), []
+        )
+        if number < ticks and time.monotonic() > next_tick and (drawing or number):
+            faults.tick(number, drawing)
+            number, next_tick = number + 1, time.monotonic() + TICK
+        if time.monotonic() > next_sweep:
+            quietly(tasks.sweep)
+            next_sweep = time.monotonic() + 0.5
+        time.sleep(0.02)
+    faults.wake(now=True)
+    return faults.done
+
+
+def check() -> list[str]:
+    """Every promise that was broken, in words."""
+    from gateway import allowances
+    from gateway.models import Allowance, LedgerEntry
+    from generation.models import Generation, Output
+
+    wrong = [f"allowance differs: {each}" for each in allowances.differences()]
+    if Allowance.objects.exclude(held=0).exists():
+        wrong.append("something is still held")
+    for generation in Generation.objects.prefetch_related("outputs"):
+        kinds = LedgerEntry.objects.filter(subject=generation.pk).exclude(kind="reserve").values_list("kind", flat=True)
+        ends, outputs = list(kinds), list(generation.outputs.all())
+        if ends != ["settle" if generation.state == "completed" else "give_back"]:
+            wrong.append(f"{generation}: {generation.state}, and its credits: {ends}")
+        if len(outputs) != (len(Output.KINDS) if generation.state == "completed" else 0):
+            wrong.append(f"{generation}: {generation.state}, with {len(outputs)} files")
+        for output in outputs:
+            if not output.path.startswith(f"outputs/{generation.pk.hex}/{generation.fence}/"):
+                wrong.append(f"{generation}: {output.path} is of another attempt")
+            try:
+                kept = default_storage.open(output.path).read()
+            except OSError:
+                wrong.append(f"{generation}: {output.path} is gone")
+            else:
+                if hashlib.sha256(kept).hexdigest() != output.sha256:
+                    wrong.append(f"{generation}: {output.path} is not what its row says")
+    return wrong
+
+
+def report(done: Counter[str], seconds: float) -> None:
+    from generation.models import Generation
+
+    ended = Counter(Generation.objects.values_list("state", flat=True))
+    attempts = sum(Generation.objects.values_list("fence", flat=True))
+    print(f"{sum(ended.values())} generations in {seconds:.0f} s: {dict(ended)}, in {attempts} attempts.")
+    for what, times in done.items():
+        print(f"  {times:4} × {what}")
+
+
+def main(count: int, workers: int, ticks: int) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="bat-faults-"))
+    folder.chmod(0o755)  # the account that runs PostgreSQL passes through
+    places = Places(folder / "data")
+    try:
+        places.prepare()
+        with Supervisor(say=lambda line: None) as supervisor:
+            supervisor.start(valkey.child(places), postgres.child(places, fsync=False))
+            supervisor.wait(valkey.NAME, postgres.NAME)
+            postgres.make_roles(places)
+            os.environ.pop("AS_OWNER", None)
+            os.environ.update(environment(folder, places))
+            supervisor.start(*(worker(number, places, dict(os.environ)) for number in range(workers)))
+            migrate = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
+            subprocess.run(migrate, cwd=ROOT, check=True)
+            django.setup()
+            began = time.monotonic()
+            submit(count)
+            done = play(supervisor, ticks)
+            report(done, time.monotonic() - began)
+            wrong = check()
+            connection.close()
+    finally:
+        cluster.remove(places)
+        shutil.rmtree(folder, ignore_errors=True)
+    print("\n".join(wrong) or "Every one ended, each was charged at most once, every file is its own.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
