@@ -49,8 +49,8 @@ def environment(folder: Path, places: Places) -> dict[str, str]:
     }
 
 
-def worker(number: int, places: Places, env: dict[str, str]) -> Child:
-    celery = ("-m", "celery", "-A", "tests.generation.preloaded", "worker", "-Q", "gpu.default", "-P", "prefork")
+def worker(number: int, places: Places, env: dict[str, str], app: str = "tests.generation.preloaded") -> Child:
+    celery = ("-m", "celery", "-A", app, "worker", "-Q", "gpu.default", "-P", "prefork")
     return Child(
         name=f"gpu-{number}@test",
         argv=[sys.executable, *celery, "-c", "1", "-n", f"gpu-{number}@test", "-l", "ERROR", "--without-mingle"],

@@ -1,7 +1,8 @@
 """A worker whose engine stops moving, the first time that it is asked for a clip: `-A tests.generation.hanging`.
 
 The seed says where: LOADING before the first step, STEPPING between two, HOLDING there too but with the interpreter
-held, so that no thread of this process runs, DECODING after the last. The second time it finishes.
+held, so that no thread of this process runs, DECODING after the last, ENCODING when the engine is done. WALKING does
+not hang: it takes STEP_SECONDS for each step. The second time each finishes.
 """
 
 import os
@@ -18,7 +19,17 @@ from generation.engines import Clip, Model, OnStep, Request
 
 __all__ = ["app"]
 
-LOADING, STEPPING, HOLDING, DECODING = range(4)
+LOADING, STEPPING, HOLDING, DECODING, ENCODING, WALKING = range(6)
+STEP_SECONDS = 0.5
+
+
+class SlowToRead(np.ndarray):
+    """Pictures that nobody finishes reading."""
+
+    def __getitem__(self, key: Any) -> Any:
+        time.sleep(3600)
+
+    __iter__ = __getitem__  # type: ignore[assignment]
 
 
 class Hanging:
@@ -37,6 +48,10 @@ class Hanging:
         mark.touch()
         if hangs == LOADING:
             time.sleep(3600)
+        if hangs == WALKING:
+            for step in range(1, request.steps):
+                time.sleep(STEP_SECONDS)
+                on_step(step, request.steps)
         on_step(1, 2)
         if hangs == STEPPING:
             time.sleep(3600)
@@ -46,6 +61,8 @@ class Hanging:
         if hangs == DECODING:
             time.sleep(3600)
         frames = np.zeros((request.frames, request.height, request.width, 3), dtype=np.uint8)
+        if hangs == ENCODING:
+            frames = frames.view(SlowToRead)
         return Clip(frames=frames, fps=request.fps, seed=request.seed)
 
     def describe(self) -> dict[str, Any]:
