@@ -28,7 +28,8 @@ from gateway.services.places import APP_ROLE, OWNER_ROLE, Places
 from gateway.services.supervisor import Child, Running, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
-TICK, LEASE, PATIENCE = 2.0, 2, 120.0
+TICK, LEASE = 2.0, 2
+PATIENCE = 60.0  # for one more to end
 AWAY = (DatabaseError, InterfaceError)
 
 
@@ -148,9 +149,12 @@ def play(supervisor: Supervisor, ticks: int) -> Counter[str]:
 
     faults = Faults(supervisor)
     under_way = Generation.objects.exclude(state__in=Generation.ENDED)
-    number, next_tick, next_sweep, until = 0, time.monotonic(), 0.0, time.monotonic() + ticks * TICK + PATIENCE
-    while quietly(under_way.exists, otherwise=True):
-        assert time.monotonic() < until, f"{under_way.count()} never ended"
+    number, next_tick, next_sweep = 0, time.monotonic(), 0.0
+    left, before, until = -1, 0, 0.0
+    while left := quietly(under_way.count, otherwise=left):
+        if left != before:
+            before, until = left, time.monotonic() + PATIENCE
+        assert time.monotonic() < until, f"{left} do not end"
         supervisor.tend()
         faults.wake()
         drawing = quietly(
@@ -202,7 +206,8 @@ def report(done: Counter[str], seconds: float) -> None:
     ended = Counter(Generation.objects.values_list("state", flat=True))
     attempts = sum(Generation.objects.values_list("fence", flat=True))
     print(f"{sum(ended.values())} generations in {seconds:.0f} s: {dict(ended)}, in {attempts} attempts.")
-    for what, times in done.items():
+    failures = Counter(Generation.objects.filter(state="failed").values_list("error_code", flat=True))
+    for what, times in [*done.items(), *((f"failed: {code}", times) for code, times in failures.items())]:
         print(f"  {times:4} × {what}")
 
 
