@@ -1,7 +1,7 @@
 """Holding a generation while it is drawn: the lease, what ends it early, and who sees to it that it ends.
 
 A run hears at its next step that it must stop. What has no steps (reading a model, compiling, decoding, encoding)
-hears nothing, and a run that hangs has no next step: a thread beside it looks once a second, and in a worker's child
+hears nothing, and a run that hangs has no next step: a thread beside it looks twice a second, and in a worker's child
 it ends the process, which the parent replaces. In any other process it only keeps the lease.
 """
 
@@ -29,9 +29,9 @@ from generation.models import Generation
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.25  # how often a step is written at most
-LOOK_SECONDS = 1.0  # how often the thread looks at most
+LOOK_SECONDS = 0.5  # how often the thread looks at most
 STDERR = 2  # by its number: Celery puts something else in the place of sys.stderr
-PATIENCE = 3.0  # for a run that was stopped and has no next step; with the look before it under five seconds
+PATIENCE = 2.0  # for a run that was stopped and has no next step; five seconds are promised, a new process included
 
 # Monotonic time at which this worker's process hands back what it draws; 0 while it stays. Made before Celery forks,
 # so that the parent, who hears the signal, and the child, who holds the generation, read the same word.
