@@ -35,8 +35,10 @@ def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
 def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start: Workers):
     """The first has time enough; the second has a second, and its lease would last a minute."""
     artist = makers.artist()
-    short = makers.queued(artist, seconds=1, steps=12)
-    patient = start("patient", LEASE_SECONDS="60", SHUTDOWN_SECONDS="60")
+    makers.sketch()
+    ModelProfile.objects.update(engine="hanging")  # a step each half second
+    short = makers.queued(artist, seconds=1, steps=6, seed=hanging.WALKING)
+    patient = start("patient", app="tests.generation.hanging", LEASE_SECONDS="60", SHUTDOWN_SECONDS="60")
     wait_for(lambda: now(short).step >= 1)
     (row,) = Worker.objects.all()
     assert (row.name, row.pools, row.draining_since) == ("gpu-patient@test", ["default"], None)
@@ -45,8 +47,8 @@ def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start
     assert (now(short).state, now(short).handed_back) == ("completed", 0)
     assert not Worker.objects.exists(), "it went in good order"
 
-    long = makers.queued(artist, seconds=2, steps=50)
-    hasty = start("hasty", LEASE_SECONDS="60", SHUTDOWN_SECONDS="1")
+    long = makers.queued(artist, seconds=1, steps=50, seed=hanging.WALKING)
+    hasty = start("hasty", app="tests.generation.hanging", LEASE_SECONDS="60", SHUTDOWN_SECONDS="1")
     wait_for(lambda: now(long).step >= 1)
     waits = makers.queued(artist, seconds=1)
     hasty.send_signal(signal.SIGTERM)
@@ -92,7 +94,7 @@ def test_what_hears_nothing_is_killed_and_the_worker_works_on(hangs: Any):
     assert (now(decoding).handed_back, now(decoding).lease_until) == (1, None)
     brakes.release(brake, by=actors.SYSTEM)
     wait_for(lambda: (tasks.sweep(), now(decoding).state == "completed")[1])
-    assert Worker.objects.get().done == 1
+    wait_for(lambda: Worker.objects.get().done == 1)
     assert "it was stopped, and did not hear it" in hangs.log.read_text()
 
 
