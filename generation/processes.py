@@ -15,6 +15,7 @@ from generation import fleet, leases
 
 log = logging.getLogger(__name__)
 QUEUE = "gpu."
+REAP_SECONDS = 0.5  # how soon a child that ended is replaced
 
 
 def pools(app: Celery) -> list[str]:
@@ -25,6 +26,9 @@ def pools(app: Celery) -> list[str]:
 @signals.worker_ready.connect
 def _starts(sender: Any, **_: Any) -> None:
     if served := pools(sender.app):
+        if sender.hub is not None:
+            # Celery hears of a child's end a moment before it can be reaped, and then looks every five seconds only.
+            sender.hub.call_repeatedly(REAP_SECONDS, sender.pool.maintain_pool)
         _write(lambda: fleet.register(sender.hostname, served))
 
 
