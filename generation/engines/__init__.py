@@ -126,10 +126,11 @@ class Grid:
     """
 
     side: int  # width and height are multiples of this
-    frames: int  # a clip has a multiple of this and one more
+    frames: int  # a clip has a multiple of this and one more; with 0, one picture is all that it makes
     tokens: int  # of prompt, the end mark included
     steps: int  # at most
     only: tuple[int, int] | None = None  # the one width and height of a model that learned its positions
+    picture: bool = False  # it begins from one
 
     def check(self, request: Request) -> None:
         """Refuse what the pipeline would not make as asked, naming what it would."""
@@ -144,7 +145,9 @@ class Grid:
                 f"Width and height must be multiples of {self.side} pixels: {width} × {height} is not; "
                 f"the nearest that fits is {fit}."
             )
-        if request.frames < 1 or (request.frames - 1) % self.frames:
+        if not self.frames and request.frames != 1:
+            raise Unsupported(f"This model makes one picture, not {request.frames} frames.")
+        if self.frames and (request.frames < 1 or (request.frames - 1) % self.frames):
             below = max((request.frames - 1) // self.frames, 0) * self.frames + 1
             raise Unsupported(
                 f"This model makes 1, {self.frames + 1}, {2 * self.frames + 1}, … frames, "
@@ -156,6 +159,17 @@ class Grid:
             raise Unsupported(f"Guidance must lie between 0 and 100, not at {request.guidance}.")
         if not 0 <= request.seed < 2**63:
             raise Unsupported("The seed must be a whole number from 0 to 2⁶³ - 1.")
+        self._check_picture(request)
+
+    def _check_picture(self, request: Request) -> None:
+        if request.image is None:
+            if self.picture:
+                raise Unsupported("This model begins from a picture, and none came with the prompt.")
+            return
+        if not self.picture:
+            raise Unsupported("This model takes words alone, and a picture came with them.")
+        if request.image.shape != (request.height, request.width, 3):  # stretched, it would be another picture
+            raise Unsupported(f"The picture must be as large as the clip: {request.width} × {request.height} pixels.")
 
     def _beside(self, length: int) -> int:
         return max((length + self.side // 2) // self.side, 1) * self.side

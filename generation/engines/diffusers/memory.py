@@ -1,0 +1,41 @@
+"""The device's memory: how much there is, when it ran out, how it is given back."""
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterator
+
+import torch
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether it was memory. On the CPU, torch says so in words only."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+
+
+@contextlib.contextmanager
+def surviving() -> Iterator[None]:
+    """Leave the block quietly where memory ran out; any other error goes on its way."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+
+
+def collect() -> None:
+    """Give freed memory back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def memory(device: torch.device) -> dict[str, int]:
+    """Bytes of the device's memory: all of it, and what is free."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return {"total": total, "free": free}
+    pages = {"total": "SC_PHYS_PAGES", "free": "SC_AVPHYS_PAGES"}
+    return {
+        name: os.sysconf(key) * os.sysconf("SC_PAGE_SIZE") for name, key in pages.items() if key in os.sysconf_names
+    }
