@@ -131,6 +131,7 @@ class Grid:
     steps: int  # at most
     only: tuple[int, int] | None = None  # the one width and height of a model that learned its positions
     picture: bool = False  # it begins from one
+    fewest: int = 1  # steps, at least
 
     def check(self, request: Request) -> None:
         """Refuse what the pipeline would not make as asked, naming what it would."""
@@ -153,8 +154,8 @@ class Grid:
                 f"This model makes 1, {self.frames + 1}, {2 * self.frames + 1}, … frames, "
                 f"not {request.frames}; the nearest are {below} and {below + self.frames}."
             )
-        if not 1 <= request.steps <= self.steps:
-            raise Unsupported(f"This model takes 1 to {self.steps} steps, not {request.steps}.")
+        if not self.fewest <= request.steps <= self.steps:
+            raise Unsupported(f"This model takes {self.fewest} to {self.steps} steps, not {request.steps}.")
         if not 0 <= request.guidance <= 100:  # refuses "not a number" too
             raise Unsupported(f"Guidance must lie between 0 and 100, not at {request.guidance}.")
         if not 0 <= request.seed < 2**63:

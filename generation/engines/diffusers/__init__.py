@@ -111,9 +111,10 @@ class DiffusersEngine:
             self._loaded.move_to_end(model)
             return self._loaded[model]
         inspect(model)
-        while len(self._loaded) >= self.warm:
-            self._loaded.popitem(last=False)
-        collect()
+        if len(self._loaded) >= self.warm:
+            while len(self._loaded) >= self.warm:
+                self._loaded.popitem(last=False)
+            collect()
         pipeline, _ = self._climb(lambda: read(model, self.device), model)
         loaded = Loaded(model, pipeline, FAMILIES[model.pipeline], offloading(model, self.device))
         if model.preset != "reference":

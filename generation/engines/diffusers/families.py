@@ -143,6 +143,7 @@ class Mochi(Family):
             frames=pipeline.vae_temporal_scale_factor,
             tokens=256,
             steps=pipeline.scheduler.config.num_train_timesteps,
+            fewest=2,  # its schedule has two halves, and divides by the length of the first
         )
 
     def unscaled(self, pipeline: Pipeline, latents: Tensor, request: Request) -> Tensor:

@@ -1,5 +1,7 @@
 """One real model folder for all engine tests, read back by the real `from_pretrained`."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,15 @@ from generation import sketch
 from generation.engines import Model, Request
 from generation.engines.diffusers import DiffusersEngine
 from generation.sketch import build
+
+
+@pytest.fixture(scope="package", autouse=True)
+def imports_stay() -> Iterator[None]:
+    """Each out-of-memory collects garbage, and to look through all that was imported took most of the time here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

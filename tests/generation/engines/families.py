@@ -164,7 +164,7 @@ def hunyuanvideo() -> Any:
 def flux() -> Any:
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8,) * 4, layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=32,
+        block_out_channels=(8,) * 4, layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=64,
         use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.1, scaling_factor=0.4,
     )  # fmt: skip
     transformer = FluxTransformer2DModel(
@@ -191,6 +191,7 @@ class Case:
     pipeline: str
     asked: dict[str, Any]
     off_grid: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    fewest_steps: int = 1
 
     def request(self, **changes: Any) -> Request:
         told: dict[str, Any] = {"prompt": "a red circle drifting left over a blue field", "fps": 8, "steps": 3}
@@ -239,7 +240,9 @@ CASES = {
         [
             ({"width": 24}, "multiples of 16 pixels: 24 × 16 is not; the nearest that fits is 32 × 16"),
             ({"frames": 8}, "1, 7, 13, … frames, not 8; the nearest are 7 and 13"),
+            ({"steps": 1}, "takes 2 to 1000 steps, not 1"),
         ],
+        fewest_steps=2,
     ),
     "ltx": Case(
         ltx,

@@ -1,4 +1,4 @@
-"""The diffusers engine, run on a real CogVideoX pipeline from a real folder."""
+"""The diffusers engine, run on a real CogVideoX pipeline from a real folder: what conformance does not say."""
 
 import json
 import shutil
@@ -21,7 +21,6 @@ from generation.engines import (
     ModelMissing,
     OutOfMemory,
     Request,
-    Stopped,
     Unsupported,
     WrongOutput,
 )
@@ -54,15 +53,6 @@ def another(folder: Path, tmp_path: Path) -> Callable[..., Model]:
     return copy
 
 
-def test_a_clip_is_what_was_asked_for(engine: DiffusersEngine, model: Model, request_: Request) -> None:
-    steps: list[tuple[int, int]] = []
-    clip = engine.run(model, request_, lambda step, total: steps.append((step, total)))
-    assert clip.frames.shape == (9, 24, 16, 3)
-    assert clip.frames.dtype == np.uint8
-    assert (clip.fps, clip.seed, clip.notes) == (8, 7, ())
-    assert steps == [(1, 3), (2, 3), (3, 3)]
-
-
 def test_the_same_seed_gives_the_same_bits(engine: DiffusersEngine, model: Model, request_: Request) -> None:
     torch.manual_seed(0)
     first = engine.run(model, request_, silent).frames
@@ -71,42 +61,6 @@ def test_the_same_seed_gives_the_same_bits(engine: DiffusersEngine, model: Model
     assert not np.array_equal(first, engine.run(model, replace(request_, seed=8), silent).frames)
     fresh = DiffusersEngine(device="cpu").run(model, request_, silent).frames
     assert np.array_equal(first, fresh), "nor does it matter what an engine ran before"
-
-
-class LeaseLost(Stopped):
-    """What a worker raises."""
-
-
-@pytest.mark.parametrize("at", [1, 3])
-def test_stopping_leaves_the_pipeline_as_it_was(
-    engine: DiffusersEngine, model: Model, request_: Request, at: int
-) -> None:
-    expected = engine.run(model, request_, silent).frames
-    warm = engine.load(model)
-    seen: list[int] = []
-
-    def stop(step: int, steps: int) -> None:
-        seen.append(step)
-        if step == at:
-            raise LeaseLost
-
-    with pytest.raises(LeaseLost):
-        engine.run(model, replace(request_, seed=99), stop)
-    assert seen == list(range(1, at + 1)), "not one step more"
-    assert engine.load(model) is warm
-    assert np.array_equal(expected, engine.run(model, request_, silent).frames)
-
-
-def test_off_the_grid_is_refused_before_any_work(engine: DiffusersEngine, model: Model, request_: Request) -> None:
-    steps: list[int] = []
-    changes: list[tuple[dict[str, Any], str]] = [
-        ({"width": 36}, "multiples of 8 pixels: 36 × 24 is not; the nearest that fits is 40 × 24"),
-        ({"frames": 10}, "1, 9, 17, … frames, not 10; the nearest are 9 and 17"),
-    ]
-    for change, sentence in changes:
-        with pytest.raises(Unsupported, match=sentence):
-            engine.run(model, replace(request_, **change), lambda step, total: steps.append(step))
-    assert steps == []
 
 
 @pytest.mark.parametrize(("frames", "made"), [(1, 1), (10, 9), (13, 16), (17, 17)])
@@ -135,14 +89,6 @@ def test_what_the_model_did_not_read_is_said(engine: DiffusersEngine, model: Mod
         "This model does not know: Cathedral, and.",
     )
     assert engine.run(model, replace(request_, prompt="", steps=1), silent).notes == ()
-
-
-def test_another_prompt_and_a_negative_one_count(engine: DiffusersEngine, model: Model, request_: Request) -> None:
-    clips = [
-        engine.run(model, replace(request_, **change), silent).frames
-        for change in ({}, {"prompt": "stripes"}, {"negative_prompt": "stripes"}, {"guidance": 1.0})
-    ]
-    assert not any(np.array_equal(clips[0], other) for other in clips[1:])
 
 
 def test_a_prompt_of_any_length_runs_without_network_or_noise(
@@ -306,12 +252,11 @@ def test_short_memory_while_denoising_starts_over(
     assert np.array_equal(engine.run(model, request_, silent).frames, expected.frames)
 
 
-@pytest.mark.parametrize("on_cpu", [True, False])
-def test_no_memory_is_said_in_a_sentence_and_survived(
-    engine: DiffusersEngine, model: Model, request_: Request, monkeypatch: pytest.MonkeyPatch, on_cpu: bool
+def test_no_memory_on_a_cpu_is_known_by_its_words(
+    engine: DiffusersEngine, model: Model, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vae = engine.load(model).vae
-    failing = Failing(vae.decode, times=2, on_cpu=on_cpu)
+    failing = Failing(vae.decode, times=2, on_cpu=True)
     monkeypatch.setattr(vae, "decode", failing)
     with pytest.raises(OutOfMemory, match="Fewer frames or a smaller size will help"):
         engine.run(model, request_, silent)
@@ -328,16 +273,6 @@ def test_any_other_error_is_not_taken_for_memory(
 
     monkeypatch.setattr(engine.load(model).vae, "decode", fail)
     with pytest.raises(RuntimeError, match="must match"):
-        engine.run(model, request_, silent)
-
-
-def test_a_wrong_number_of_frames_is_no_success(
-    engine: DiffusersEngine, model: Model, request_: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline = engine.load(model)
-    whole = pipeline.decode_latents
-    monkeypatch.setattr(pipeline, "decode_latents", lambda latents: whole(latents)[:, :, :-1])
-    with pytest.raises(WrongOutput, match=r"\(8, 24, 16, 3\) where \(9, 24, 16, 3\)"):
         engine.run(model, request_, silent)
 
 
