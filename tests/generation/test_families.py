@@ -67,4 +67,4 @@ def test_what_a_preset_did_is_kept_on_the_generation(transactional_db, folders, 
     draw()
     generation = Generation.objects.get()
     assert (generation.state, generation.preset) == ("completed", "fast")
-    assert any(note.startswith("Drawn fast: 3 of 10 steps") for note in generation.notes)
+    assert any(note.startswith("Drawn fast: 4 of 10 steps") for note in generation.notes)

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -133,42 +134,43 @@ class DiffusersEngine:
         with watch("text"):
             words, _ = self._climb(lambda: self._read_prompt(loaded, request), model)
         with watch("denoise"):
-            (latents, said), _ = self._climb(lambda: denoise(loaded, request, words, on_step), model)
+            (latents, said), _ = self._climb(lambda: denoise(loaded, request, words, on_step), model, aside(loaded))
         with watch("decode"):
-            pictures, tiled = self._climb(lambda: decode(loaded, latents, request), model, loaded)
+            pictures, tiled = self._climb(lambda: decode(loaded, latents, request), model, tiles(loaded))
         notes += said
         if tiled:
             notes.append("Memory was short, so the pictures were decoded in tiles; seams may show.")
         return pictures, notes
 
     def _read_prompt(self, loaded: Loaded, request: Request) -> Embeddings:
+        """The prompt as the model reads it; unless the preset is plain, read once and its readers off the device."""
+
+        def embed() -> Embeddings:
+            move_readers(loaded, self.device)
+            return loaded.family.embed(loaded.pipeline, request)
+
         if loaded.model.preset == "reference":
-            return loaded.family.embed(loaded.pipeline, request)
-        key = (request.prompt, request.negative_prompt, request.guidance > 1)
-        return loaded.prompts.get(key, lambda: self._read_and_leave(loaded, request))
+            return embed()
+        words = loaded.prompts.get((request.prompt, request.negative_prompt, request.guidance > 1), embed)
+        move_readers(loaded, torch.device("cpu"))
+        return words
 
-    def _read_and_leave(self, loaded: Loaded, request: Request) -> Embeddings:
-        """The text encoders are on the GPU only while they read; where parts are offloaded, that is done already."""
-        readers = speed.encoders(loaded.pipeline) if loaded.offload == "none" else []
-        try:
-            for reader in readers:
-                reader.to(self.device)
-            return loaded.family.embed(loaded.pipeline, request)
-        finally:
-            for reader in readers:
-                reader.to("cpu")
+    def _climb(
+        self, work: Callable[[], Result], model: Model, smaller: AbstractContextManager[None] | None = None
+    ) -> tuple[Result, bool]:
+        """Do the work; when memory runs out, make room and do it once more, with what makes it smaller.
 
-    def _climb(self, work: Callable[[], Result], model: Model, loaded: Loaded | None = None) -> tuple[Result, bool]:
-        """Do the work; when memory runs out, make room and do it once more, a given model's decoder in tiles."""
+        Returns what the work returned, and whether it took a second attempt. Raises OutOfMemory.
+        """
         with surviving():
             return work(), False
         # By now the error is gone, and with its traceback the tensors of the failed attempt.
         logger.warning("Out of memory with %s; making room for a second attempt.", model.slug)
         for other in [each for each in self._loaded if each != model]:
             del self._loaded[other]
-        collect()
-        with surviving(), tiles(loaded):
-            return work(), loaded is not None
+        with surviving(), smaller or contextlib.nullcontext():
+            collect()
+            return work(), True
         collect()
         raise OutOfMemory(
             "This clip does not fit in the memory of the machine that was to make it. "
@@ -238,15 +240,26 @@ def decode(loaded: Loaded, latents: torch.Tensor, request: Request) -> np.ndarra
     return np.rint(pictures * 255).astype(np.uint8)
 
 
+def move_readers(loaded: Loaded, device: torch.device) -> None:
+    """The text encoders to a device; where parts are offloaded, they come and go by themselves."""
+    for reader in speed.encoders(loaded.pipeline) if loaded.offload == "none" else []:
+        reader.to(device)
+
+
 @contextlib.contextmanager
-def tiles(loaded: Loaded | None) -> Iterator[None]:
+def aside(loaded: Loaded) -> Iterator[None]:
+    """The text encoders off the device for the length of a block and after it: the next prompt brings them back."""
+    move_readers(loaded, torch.device("cpu"))
+    yield
+
+
+@contextlib.contextmanager
+def tiles(loaded: Loaded) -> Iterator[None]:
     """The decoder in tiles for the length of a block: less memory, slightly other pictures."""
-    if loaded is None:
-        yield
-        return
     loaded.family.tile(loaded.pipeline)
     try:
-        yield
+        with aside(loaded):
+            yield
     finally:
         loaded.pipeline.vae.disable_tiling()
 
