@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from generation.engines import Request, Stopped
-from generation.engines.diffusers import DiffusersEngine, Loaded, denoise, speed
+from generation.engines import Request, Stopped, diffusers
+from generation.engines.diffusers import DiffusersEngine, Loaded, denoise, reading, speed
 from tests.generation.engines.conformance import silent
 from tests.generation.engines.families import CASES
 
@@ -164,3 +164,20 @@ def test_without_a_gpu_nothing_is_offloaded_and_that_is_said(cogvideox: Presets)
     engine = DiffusersEngine(device="cpu")
     engine.load(replace(cogvideox.models["tuned"], offload="sequential"))
     assert engine.describe()["models"] == [{"slug": "tuned", "preset": "tuned", "offload": "none"}]
+
+
+def test_parts_that_come_and_go_draw_the_same(cogvideox: Presets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hooks are accelerate's own; here both of the places between which they move a part are the CPU."""
+    for module in (reading, diffusers):
+        monkeypatch.setattr(module, "offloading", lambda model, device: model.offload)
+    engine = DiffusersEngine(device="cpu")
+    model = replace(cogvideox.models["fast"], offload="model")
+    whole = cogvideox.engine.run(cogvideox.models["fast"], cogvideox.request, silent).frames
+    assert (engine.run(model, cogvideox.request, silent).frames == whole).all()
+
+    def stop(step: int, steps: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        engine.run(model, cogvideox.request, stop)
+    assert (engine.run(model, cogvideox.request, silent).frames == whole).all()
