@@ -27,6 +27,7 @@ def offered(case: Case, slug: str, **fields: object) -> ModelProfile:
             "pipeline": case.pipeline,
             "modality": "text-to-video" if asked["frames"] > 1 else "text-to-image",
             "source": slug,
+            "dtype": "bfloat16",  # as those of the catalogue
             "sizes": [f"{asked['width']}x{asked['height']}"],
             "seconds": [1 if asked["frames"] > 1 else 0],
             "fps": max(asked["frames"] - 1, 1),
