@@ -513,6 +513,12 @@ class NotOffered(Refused):
     status = 400
 
 
+class DeadlineOutOfReach(Refused):
+    """A clip can be asked for until a moment to come, {days} days from now at most. Nothing was charged."""
+
+    status = 400
+
+
 class PromptMissing(Refused):
     """Say what the clip should show: the prompt is empty."""
 

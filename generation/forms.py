@@ -1,5 +1,6 @@
 """What an artist types in the studio or lends, and what a guest types. What a model takes is the rules' to say."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,14 @@ from django import forms
 from generation.generations import SEED_LIMIT
 from generation.models import ModelProfile
 from generation.pictures import TYPES
+
+WAITS = [
+    ("", "Whenever a machine is free"),
+    (600, "10 minutes"),
+    (3600, "An hour"),
+    (6 * 3600, "6 hours"),
+    (86400, "A day"),
+]
 
 
 class StudioForm(forms.Form):
@@ -19,6 +28,14 @@ class StudioForm(forms.Form):
         min_value=0, max_value=SEED_LIMIT - 1, required=False, help_text="Left empty, one is drawn."
     )
     steps = forms.IntegerField(label="Denoising steps", min_value=1, required=False)
+    cancel_after = forms.TypedChoiceField(
+        label="Begin it within",
+        choices=WAITS,
+        coerce=lambda seconds: timedelta(seconds=int(seconds)),
+        empty_value=None,
+        required=False,
+        help_text="What has not begun by then is cancelled, and its credits come back.",
+    )
 
     picture = forms.FileField(
         label="A picture to begin from",
@@ -79,4 +96,4 @@ class GuestPassForm(forms.Form):
 class GuestForm(StudioForm):
     """What a guest types: a sentence and a length."""
 
-    size = seed = steps = picture = None  # type: ignore[assignment]
+    size = seed = steps = picture = cancel_after = None  # type: ignore[assignment]

@@ -1,12 +1,14 @@
 """An artist asks for a clip, or no longer wants it. The web side: nothing here loads an engine."""
 
 import secrets
+from datetime import datetime, timedelta
 from typing import BinaryIO, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.transaction import atomic, on_commit
+from django.utils import timezone
 
 from gateway import allowances, audit, brakes, refusals, terms
 from gateway.actors import Actor
@@ -16,6 +18,7 @@ from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
 MOST_GUIDANCE = 100
+LONGEST_WAIT = timedelta(days=7)
 TEST_MODEL = "sketch"  # what test tokens draw with
 T = TypeVar("T", int, str)
 
@@ -39,14 +42,16 @@ def submit(
     steps: int | None = None,
     guidance: float | None = None,
     picture: UploadedFile | None = None,
+    cancel_after: timedelta | datetime | None = None,
     once: UUID | None = None,
 ) -> Generation:
     """Set the price aside and queue a clip; whatever is left out is the model's default, the seed is drawn.
 
     With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1, `picture` what an image-to-video model
-    begins from. Raises NotAMember, Suspended, TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered,
-    PromptMissing, PromptTooLong, PictureNeeded, PictureNotTaken, PictureUnreadable, PictureTooLarge, PictureSides,
+    begins from. What still waits at `cancel_after`, a moment or a time from now, is cancelled. Raises NotAMember,
+    Suspended, TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, DeadlineOutOfReach, PromptMissing,
+    PromptTooLong, PictureNeeded, PictureNotTaken, PictureUnreadable, PictureTooLarge, PictureSides, DiskFull,
     NotEnoughCredits, TokenSpent, TooManyToday, TooManyAtOnce, and for guests GuestPassUsedUp, EnoughForToday,
     ArtistOutOfCredits, ArtistHasNoRoom; then nothing was charged. A test token asks for a test clip, which costs
     nothing: TestsUseSketch.
@@ -65,17 +70,8 @@ def submit(
         raise _not_offered(profile, "steps", steps, f"1 to {profile.max_steps}")
     brought = _picture(picture, profile)
     if once is not None:  # of these words and settings: another prompt from the same page is another generation
-        asked = (
-            prompt,
-            profile.slug,
-            seconds,
-            width,
-            height,
-            steps,
-            seed,
-            guidance,
-            *([brought.sha256] if brought else []),
-        )
+        shown = brought.sha256 if brought else None
+        asked = (prompt, profile.slug, seconds, width, height, steps, seed, guidance, cancel_after, shown)
         once = uuid5(once, repr(asked) + by.visitor.hex())
         if first := Generation.objects.filter(membership=membership, once=once).first():
             return first
@@ -102,6 +98,7 @@ def submit(
         guidance=guidance,
         seed=seed,
         credits=0 if test else profile.price(seconds),
+        cancel_after=_deadline(cancel_after),
         preset=profile.preset,
         test=test,
         notes=engines.unknown(profile.strange(prompt)),
@@ -146,6 +143,7 @@ def _queue(generation: Generation, by: Actor) -> None:
                 "seconds": generation.seconds,
                 "size": generation.size,
                 **({"test": True} if generation.test else {}),
+                **({"cancel_after": generation.cancel_after.isoformat()} if generation.cancel_after else {}),
             },
             detail={"prompt": generation.prompt, "seed": generation.seed},
         )
@@ -162,6 +160,16 @@ def cancel(generation: Generation, *, by: Actor) -> None:
     if not artist and not (by.guest_pass is not None and guests.of_visitor(by).filter(pk=generation.pk).exists()):
         raise refusals.NotFound
     endings.give_up(generation, "cancelled", by=by)
+
+
+def _deadline(asked: timedelta | datetime | None) -> datetime | None:
+    if asked is None:
+        return None
+    now = timezone.now()
+    wait = asked if isinstance(asked, timedelta) else asked - now
+    if not timedelta(0) < wait <= LONGEST_WAIT:
+        raise refusals.DeadlineOutOfReach(days=LONGEST_WAIT.days, param="cancel_after")
+    return now + wait
 
 
 def _profile(slug: str | None, by: Actor) -> ModelProfile:

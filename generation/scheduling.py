@@ -8,7 +8,8 @@
    over a minute; then age decides.
 4. What a brake is on keeps its place and is passed over.
 5. A worker that an admin drains takes nothing.
-6. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
+6. What its artist wanted begun by a moment that has passed is not begun any more; the sweep cancels it.
+7. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
 """
 
 from datetime import timedelta
@@ -34,6 +35,7 @@ update generation_generation g
         select q.id from generation_generation q
          where q.state = 'queued' and q.pool = %(pool)s and q.membership_id = s.membership_id
            and not braked(q.token_id, q.guest_pass_id, m.user_id, m.cohort_id, q.model_id)
+           and (q.cancel_after is null or q.cancel_after > statement_timestamp())
          order by (q.model_id = any(%(warm)s) or q.created_at < statement_timestamp() - interval '1 minute') desc, q.id
          limit 1
            for update skip locked
@@ -59,6 +61,7 @@ select id, row_number() over (order by begins, id) from (
       join gateway_cohort c on c.id = m.cohort_id
      where q.state = 'queued' and q.pool = %s
        and not braked(q.token_id, q.guest_pass_id, m.user_id, m.cohort_id, q.model_id)
+       and (q.cancel_after is null or q.cancel_after > statement_timestamp())
 ) line
 """
 

@@ -73,10 +73,12 @@ def sweep() -> set[str]:
     """Return what dead workers held to the queue, or fail it after ATTEMPTS; return the pools where something waits.
 
     What a braked credential has asked for is cancelled; what waits under any other brake keeps its place.
+    What still waits at the moment that its artist set is cancelled, also what was begun before and put back.
     Whose artist has left the program is cancelled; a worker that draws it hears that at its next step.
     The lease in `when` is asked again by the UPDATE, so a worker that renews at this moment keeps its row.
     """
     _let_go()
+    _expire()
     ran_out = Q(lease_until__lt=Now())
     for generation in Generation.objects.filter(ran_out, state="in_progress"):
         holder, silent_since = generation.worker, generation.lease_until
@@ -118,6 +120,23 @@ def _let_go() -> None:
                 )
             except refusals.WrongState:
                 continue
+
+
+def _expire() -> None:
+    late = Q(state="queued", cancel_after__lte=Now())
+    for generation in Generation.objects.filter(late).order_by("cancel_after")[:1000]:
+        try:
+            endings.give_up(
+                generation,
+                "cancelled",
+                by=actors.SYSTEM,
+                when=late,
+                error_code="expired",
+                error_message=f"No machine was free for it by {generation.cancel_after:%-d %B, %H:%M} UTC, as you had "
+                "asked. Your credits are back.",
+            )
+        except refusals.WrongState:
+            continue
 
 
 def _draw(generation: Generation, lease: Lease, by: Actor) -> None:

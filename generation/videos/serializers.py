@@ -1,6 +1,6 @@
 """Video, as the openai SDK reads it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -11,6 +11,24 @@ from generation.models import Generation
 
 # The SDK's poll loop knows four states and returns at once on a fifth.
 STATUS = {"cancelled": "failed"}
+
+
+class Deadline(serializers.Field[Any, Any, Any, Any]):
+    """Seconds from now, or a moment as RFC 3339 writes it, with its offset; a multipart form's "90" is seconds too."""
+
+    default_error_messages = {"invalid": "write seconds from now, such as 3600, or a moment: 2026-01-31T18:00:00Z."}
+
+    def to_internal_value(self, data: Any) -> timedelta | datetime:
+        text = str(data).strip()
+        try:
+            if text.isdecimal() and len(text) < 10:
+                return timedelta(seconds=int(text))
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail("invalid")
+        if moment.tzinfo is None:
+            self.fail("invalid")
+        return moment
 
 
 class VideoRequest(serializers.Serializer[Any]):
@@ -24,6 +42,7 @@ class VideoRequest(serializers.Serializer[Any]):
     steps = serializers.IntegerField(required=False)
     guidance = serializers.FloatField(required=False)
     input_reference = serializers.FileField(required=False, source="picture")
+    cancel_after = Deadline(required=False)
 
 
 def video(generation: Generation) -> dict[str, Any]:
@@ -56,6 +75,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "credits": generation.credits,
         "test": generation.test,
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
+        "cancel_after": _unix(generation.cancel_after),
         "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,
         "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,

@@ -2,13 +2,15 @@
 
 import hashlib
 import math
+from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
 from django.db.transaction import atomic
+from django.utils import timezone
 
 from gateway import actors, allowances, members, refusals, states
-from generation import generations, scheduling
+from generation import generations, scheduling, worker
 from generation.models import Generation, ModelProfile
 from generation.videos.serializers import STATUS
 from tests import makers
@@ -198,3 +200,45 @@ def test_an_absent_or_empty_seed_is_drawn_and_a_given_one_is_kept(artist, client
     drawn = {client.post("/v1/videos", {"prompt": "x", "seconds": 1}, format="json").json()["seed"] for _ in range(3)}
     assert len(drawn) == 3
     assert client.post("/v1/videos", {"prompt": "x", "seconds": 1, "seed": 0}, format="json").json()["seed"] == 0
+
+
+@pytest.mark.parametrize("form", ["json", "multipart"])
+@pytest.mark.parametrize("asked", ["seconds", "moment"])
+def test_a_clip_is_wanted_by_then_or_not_at_all(artist, client_of, form, asked):
+    makers.sketch()
+    client, then = client_of(artist), timezone.now() + timedelta(hours=2)
+    by = 7200 if asked == "seconds" else then.isoformat()
+    answer = client.post("/v1/videos", {"prompt": "a red circle", "cancel_after": by}, format=form)
+    assert answer.status_code == 200
+    assert answer.json()["cancel_after"] == pytest.approx(then.timestamp(), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [
+        (0, "deadline_out_of_reach"),
+        (7 * 86400 + 60, "deadline_out_of_reach"),
+        ("2020-01-01T00:00:00Z", "deadline_out_of_reach"),
+        ("9999-12-31T23:59:59Z", "deadline_out_of_reach"),
+        ("0001-01-01T00:00:00+14:00", "deadline_out_of_reach"),
+        ("2030-01-01T00:00:00", "invalid"),
+        ("soon", "invalid"),
+        (-5, "invalid"),
+        ("9" * 400, "invalid"),
+        (True, "invalid"),
+        ([60], "invalid"),
+    ],
+)
+def test_a_moment_out_of_reach_is_refused_and_nothing_charged(artist, client_of, by, code):
+    makers.sketch()
+    answer = client_of(artist).post("/v1/videos", {"prompt": "x", "cancel_after": by}, format="json").json()
+    assert (answer["status"], answer["error"]["code"], answer["error"]["param"]) == (400, code, "cancel_after")
+    assert not Generation.objects.exists()
+
+
+def test_what_was_not_begun_in_time_reads_failed_with_its_own_code(artist, client_of):
+    generation = makers.queued(artist, cancel_after=timedelta(minutes=1))
+    Generation.objects.update(cancel_after=Now())
+    worker.sweep()
+    video = client_of(artist).get(f"/v1/videos/video_{generation.pk.hex}").json()
+    assert (video["status"], video["error"]["code"]) == ("failed", "expired")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
+from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client
 
 from gateway import allowances
@@ -81,6 +83,15 @@ def test_a_no_stands_on_the_page_in_its_own_sentence_and_what_was_typed_stays(
 def test_a_studio_without_models_says_so_and_does_not_break(artist: Actor, browser_of: Callable[..., Client]):
     assert browser_of(artist).get("/studio").status_code == 200
     assert browser_of(artist).post("/studio", ASKED).status_code in {400, 422}
+
+
+def test_a_clip_that_is_wanted_within_an_hour_says_so_while_it_waits(studio: Client):
+    assert studio.post("/studio", {**ASKED, "cancel_after": "3600"}).status_code == 302
+    left = Generation.objects.annotate(left=F("cancel_after") - Now()).get().left
+    assert left.total_seconds() == pytest.approx(3600, abs=60)
+    assert "cancelled if not begun by" in studio.get("/studio/live").content.decode()
+    refused = studio.post("/studio", {**ASKED, "cancel_after": "61"})
+    assert refused.status_code == 422
 
 
 # ---------------------------------------------------------------- live

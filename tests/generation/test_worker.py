@@ -394,3 +394,58 @@ def test_who_leaves_while_it_is_drawn_stops_it_at_that_step(long_lease, artist, 
     generation.refresh_from_db()
     assert Watched.seen == [1, 2]
     assert (generation.state, closings(generation), kept_files()) == ("cancelled", ["give_back"], 0)
+
+
+# ---------------------------------------------------------------- not begun in time
+
+
+def late(generation) -> None:
+    """The moment that its artist set has come."""
+    Generation.objects.filter(pk=generation.pk).update(cancel_after=Now())
+
+
+def test_what_has_not_begun_in_time_is_cancelled_with_a_reason_and_gives_back(artist):
+    generation = makers.queued(artist, cancel_after=timedelta(hours=1))
+    other = makers.queued(artist)
+    worker.sweep()
+    assert Generation.objects.get(pk=generation.pk).state == "queued"
+    late(generation)
+    worker.sweep()
+    generation.refresh_from_db()
+    assert (generation.state, generation.error_code) == ("cancelled", "expired")
+    assert generation.error_message.startswith("No machine was free for it by ")
+    assert generation.error_message.endswith("as you had asked. Your credits are back.")
+    assert closings(generation) == ["give_back"]
+    assert allowances.current(artist.membership).held == other.credits
+    assert audit.of(generation).last().action == "generation.cancelled"
+
+
+def test_a_worker_does_not_begin_what_is_late_before_the_sweep_comes_by(artist):
+    generation = makers.queued(artist, cancel_after=timedelta(hours=1))
+    late(generation)
+    assert worker.scheduling.positions("default") == {}
+    assert worker.scheduling.claim("default", worker="gpu@test") is None
+
+
+def test_what_was_begun_in_time_is_drawn_to_its_end(artist):
+    generation = makers.queued(artist, cancel_after=timedelta(hours=1))
+    assert worker.scheduling.claim("default", worker="gpu@test") == generation
+    late(generation)
+    worker.sweep()
+    assert Generation.objects.get().state == "in_progress"
+
+
+def test_a_sweep_and_a_claim_at_the_moment_itself_and_one_of_them_has_it(at_once, transactional_db):
+    artist = makers.artist()
+    for _ in range(5):
+        generation = makers.queued(artist, cancel_after=timedelta(hours=1))
+        Generation.objects.filter(pk=generation.pk).update(cancel_after=Now() + timedelta(milliseconds=5))
+        answers = at_once(worker.sweep, lambda: worker.scheduling.claim("default", worker="gpu@test"))
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        worker.sweep()
+        generation.refresh_from_db()
+        begun = answers[1] is not None
+        assert (generation.state, closings(generation)) == (
+            ("in_progress", []) if begun else ("cancelled", ["give_back"])
+        )
+        Generation.objects.filter(pk=generation.pk, state="in_progress").update(lease_until=Now() + timedelta(hours=1))
