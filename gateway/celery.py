@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
     "announce": {"task": "review.announce", "schedule": 2},
     "strike": {"task": "review.strike", "schedule": 10},
     "reports": {"task": "review.reports", "schedule": 60},
+    "clear": {"task": "generation.clear", "schedule": 600, "options": {"expires": 60}},
     "depart": {"task": "review.depart", "schedule": 15},
     "count": {"task": "review.count", "schedule": 600},
 }

@@ -501,6 +501,12 @@ class TestsUseSketch(Refused):
     status = 400
 
 
+class DiskFull(Refused):
+    """There is too little room for another clip here at the moment. Nothing was charged; try again later."""
+
+    status = 507
+
+
 class UnknownModel(Refused):
     """There is no model “{model}” here. There are: {models}."""
 

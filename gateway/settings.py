@@ -110,9 +110,11 @@ REPORT_HOURS = env_int("REPORT_HOURS", 72)  # until an answer to a report about 
 SIGHTINGS = env_flag("SIGHTINGS") if env("SIGHTINGS") else True  # whether the use of credentials is watched
 AUTOMATIC_FREEZES = env_int("AUTOMATIC_FREEZES", 3)  # artists an hour; beyond that an admin decides
 SCREENING_CLASSIFIER = env("SCREENING_CLASSIFIER")  # package.module.function, asked about each submitted clip
+METRICS_TOKEN = env("METRICS_TOKEN")  # what Prometheus shows at /metrics; without it there is no such page
 LEAK_INTAKE_KEYS = env("LEAK_INTAKE_KEYS")  # a file of public keys, whose holders may report leaked tokens
 
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path
+MIN_FREE_MB = env_int("MIN_FREE_MB", 500)  # with less room for the works, no new one is begun
 MODELS_DIR = Path(env("MODELS_DIR", str(PLACES.models)))
 HF_ENDPOINT = env("HF_ENDPOINT") or None  # a hub other than huggingface.co, for `manage.py models pull`
 HF_TOKEN = env("HF_TOKEN") or None  # for models whose licence is accepted on the hub

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gateway import allowances, audit, brakes, refusals, terms
 from gateway.actors import Actor
 from gateway.models.base import new_id
-from generation import endings, engines, guests, limits, media, pictures, scheduling, tasks
+from generation import endings, engines, guests, limits, media, pictures, room, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
@@ -75,6 +75,7 @@ def submit(
         once = uuid5(once, repr(asked) + by.visitor.hex())
         if first := Generation.objects.filter(membership=membership, once=once).first():
             return first
+    room.must_be_enough()
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
     if not 0 <= seed < SEED_LIMIT:
         raise _not_offered(profile, "seed", seed, f"0 to {SEED_LIMIT - 1}")

@@ -249,6 +249,7 @@ class Generation(Living):
                 condition=Q(state="queued", cancel_after__isnull=False),
                 name="generation_cancel_after",
             ),
+            models.Index(fields=["model", "-id"], condition=Q(state="completed"), name="generation_measured"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="generation_by_end"),
         ]
         constraints = [

@@ -12,15 +12,15 @@
 7. One UPDATE takes the row, raises its fence and starts its lease; every later write of the worker carries the fence.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Avg, F
+from django.db.models import F
 from django.db.transaction import atomic
 
-from gateway import actors, audit, pulses
+from gateway import actors, audit
 from generation.models import Generation, Share
 
 CLAIM = """
@@ -50,19 +50,22 @@ returning g.id
 
 # The k-th of a member's queue begins when all before it are served: that point of the member's share orders the line.
 LINE = """
-select id, row_number() over (order by begins, id) from (
-    select q.id, s.served + coalesce(
+select pool, row_number() over (partition by pool order by begins, id) as place,
+       id, model_id, width, height, frames, preset, steps
+  from (
+    select q.*, s.served + coalesce(
         sum(greatest(q.credits, 1)::float / c.weight) over (
-            partition by q.membership_id order by q.id rows between unbounded preceding and 1 preceding
+            partition by q.pool, q.membership_id order by q.id rows between unbounded preceding and 1 preceding
         ), 0) as begins
       from generation_generation q
       join generation_share s on s.membership_id = q.membership_id and s.pool = q.pool
       join gateway_membership m on m.id = q.membership_id and m.state = 'active'
       join gateway_cohort c on c.id = m.cohort_id
-     where q.state = 'queued' and q.pool = %s
+     where q.state = 'queued' and q.pool = any(%s)
        and not braked(q.token_id, q.guest_pass_id, m.user_id, m.cohort_id, q.model_id)
        and (q.cancel_after is null or q.cancel_after > statement_timestamp())
 ) line
+ order by pool, place
 """
 
 
@@ -118,17 +121,28 @@ def renew(generation: Generation) -> bool:
         return bool(cursor.rowcount)
 
 
-def positions(pool: str) -> dict[UUID, int]:
-    """Each waiting generation's place in line, from 1, in the order in which `claim` will take them."""
+@dataclass(frozen=True)
+class Place:
+    """Where a generation stands in its pool's line, from 1, and what kind of clip it will be."""
+
+    pool: str
+    place: int
+    pk: UUID
+    model_id: UUID
+    width: int
+    height: int
+    frames: int
+    preset: str
+    steps: int
+
+
+def line(pools: list[str]) -> list[Place]:
+    """All that waits in these pools and may be begun, in the order in which `claim` will take it."""
     with connection.cursor() as cursor:
-        cursor.execute(LINE, [pool])
-        return dict(cursor.fetchall())
+        cursor.execute(LINE, [pools])
+        return [Place(*row) for row in cursor.fetchall()]
 
 
-def pace(pool: str) -> timedelta | None:
-    """How long the line takes for one step forward, from the pool's last clips; None before the first."""
-    lately = Generation.objects.filter(pool=pool, state="completed").order_by("-id").values("pk")[:20]
-    each = Generation.objects.filter(pk__in=lately).aggregate(each=Avg(F("ended_at") - F("started_at")))["each"]
-    if each is None:
-        return None
-    return each / max(1, pulses.live().filter(kind="gpu").count())
+def positions(pool: str) -> dict[UUID, int]:
+    """Each waiting generation's place in line, from 1."""
+    return {row.pk: row.place for row in line([pool])}

@@ -7,6 +7,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from generation import worker
+from generation.media import orphans
 
 log = logging.getLogger(__name__)
 
@@ -30,3 +31,9 @@ def sweep() -> None:
     """Return what dead workers held, and ring where something waits."""
     for pool in worker.sweep():
         ring(pool, expires=2 * settings.SWEEP_SECONDS)
+
+
+@shared_task(name="generation.clear")
+def clear() -> None:
+    """Throw away what no output names, a piece at a time."""
+    orphans.sweep()

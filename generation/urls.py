@@ -10,6 +10,7 @@ LENT = "v1/guest_passes/<str:pass_id>"
 CLIP = "g/<str:secret>/<hex:clip>"
 
 urlpatterns = [
+    path("metrics", views.metrics),
     path("studio", views.studio),
     path("studio/live", views.live),
     path("studio/<hex:generation>/cancel", views.cancel),

@@ -1,9 +1,11 @@
 """The studio, and an artist's own files."""
 
 import hashlib
+import secrets
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,7 +15,8 @@ from gateway import access, allowances, refusals
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.views import page
-from generation import generations, media, scheduling
+from generation import estimates, generations, media
+from generation import metrics as figures
 from generation.forms import StudioForm
 from generation.models import Generation
 
@@ -90,6 +93,15 @@ def picture(request: HttpRequest, actor: Actor, generation: UUID) -> HttpRespons
     return media.respond(request, opened)
 
 
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, to whoever shows METRICS_TOKEN; to everybody else there is nothing here."""
+    shown = (access.bearer_of(request) or "").encode()
+    if not settings.METRICS_TOKEN or not secrets.compare_digest(shown, settings.METRICS_TOKEN.encode()):
+        raise refusals.NotFound
+    return HttpResponse(figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 def own(actor: Actor, pk: UUID) -> Generation:
     """The generation with this id, if `actor` may see it. Raises NotFound."""
     found = _mine(actor).filter(pk=pk).first()
@@ -99,20 +111,19 @@ def own(actor: Actor, pk: UUID) -> Generation:
 
 
 def running(actor: Actor) -> list[Any]:
-    """What is waiting or being drawn for `actor`, each with its place in line and about how many seconds are left."""
+    """What is waiting or being drawn for `actor`, each as `with_places` tells it."""
     return with_places(list(_mine(actor).exclude(state__in=Generation.ENDED).order_by("id")))
 
 
 def with_places(rows: list[Any]) -> list[Any]:
-    """Give each waiting row its `position`, its `eta` in seconds and the `brake` that holds it; None for the others."""
+    """Give each row its `position` in line, its `eta`, about how many seconds until its clip is there, and the `brake`
+    that holds it; None where there is none."""
     held = _brakes_on([row for row in rows if row.state == "queued"])
-    pools = {row.pool for row in rows if row.state == "queued"}
-    lines = {pool: (scheduling.positions(pool), scheduling.pace(pool)) for pool in pools}
+    places, seconds = estimates.left({row.pool for row in rows if not row.ended})
     for row in rows:
         row.brake = held.get(row.pk)
-        places, pace = lines[row.pool] if row.state == "queued" else ({}, None)
         row.position = places.get(row.pk)
-        row.eta = round(pace.total_seconds() * row.position) if pace and row.position else None
+        row.eta = estimates.about(seconds[row.pk]) if row.pk in seconds else None
     return rows
 
 

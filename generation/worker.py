@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from gateway import actors, allowances, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
-from generation import endings, engines, fleet, guests, leases, media, model_files, scheduling
+from generation import endings, engines, fleet, guests, leases, media, model_files, room, scheduling
 from generation.leases import Braked, Lease, Lost, brake_on, obey
 from generation.models import Generation, ModelProfile, Output
 
@@ -30,10 +30,14 @@ log = logging.getLogger(__name__)
 def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
     """Claim the next generation of `pool` and bring it to an end; None when nothing waits, or when this worker leaves.
 
+    While the disk is nearly full it claims nothing: what waits keeps its place.
     Never raises for a generation that failed: its row says why and its credits went back. With `alone`, this process
     does nothing else and may be ended: see generation.leases.
     """
     if leases.leaving():
+        return None
+    if not room.enough():
+        log.warning("nothing was claimed: less than %s MB are free for the works", settings.MIN_FREE_MB)
         return None
     generation = scheduling.claim(pool, worker=name, warm=_warm())
     if generation is None:

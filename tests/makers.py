@@ -126,6 +126,14 @@ def sketch() -> ModelProfile:
     return ModelProfile.objects.get(slug="sketch")
 
 
+def twin(model: ModelProfile, slug: str) -> ModelProfile:
+    """Another entry of the catalogue with the same settings."""
+    kept = {field.name: getattr(model, field.name) for field in ModelProfile._meta.fields}
+    return ModelProfile.objects.create(
+        **{name: value for name, value in kept.items() if name not in ("id", "slug", "created_at")}, slug=slug
+    )
+
+
 def policy() -> list[Clause]:
     """The program is founded, and whoever is here already has accepted its terms."""
     new = not Terms.objects.exists()

@@ -24,6 +24,7 @@ DETOUR = 302  # to the sign-in page
 DOORS = {
     "healthz": (200,) * 6,
     "readyz": (503,) * 6,
+    "metrics": (404,) * 6,
     "terms": (200,) * 6,
     "terms/accept": (DETOUR, 200, 200, 200, 200, 200),
     "terms/<int:version>": (404,) * 6,

@@ -164,7 +164,7 @@ OPEN = ("v1/publications", "v1/reports", "v1/policy", "v1/leaks")  # to everybod
 
 def outside(door: str, person: str) -> int | None:
     """What somebody is told who may not pass this door at all, whatever they want there."""
-    named = {"", "healthz", "readyz", "terms", "docs/refusals", "home", "apply", "policy"}
+    named = {"", "healthz", "readyz", "metrics", "terms", "docs/refusals", "home", "apply", "policy"}
     public = door in named or door.startswith(ANYBODY)
     if door.startswith("v1/"):
         open_to_all = door.startswith(OPEN) and door != "v1/publications/<str:publication_id>/withdraw"

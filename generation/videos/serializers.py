@@ -75,6 +75,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "credits": generation.credits,
         "test": generation.test,
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
+        "eta_seconds": wait,
         "cancel_after": _unix(generation.cancel_after),
         "held": brakes.sentence(brake) if brake else None,
         "sha256": output.sha256 if output else None,

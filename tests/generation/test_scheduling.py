@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from gateway import audit, members, pulses
+from gateway import allowances, audit, members
 from generation import scheduling
 from generation.models import Generation, ModelProfile
 from tests import makers
@@ -79,14 +79,7 @@ def test_a_suspended_members_work_waits(artist, admin):
 def test_a_warm_model_goes_first_within_a_minute(artist):
     cold = makers.queued(artist)
     sketch = ModelProfile.objects.get(slug="sketch")
-    other = ModelProfile.objects.create(
-        **{
-            field.name: getattr(sketch, field.name)
-            for field in ModelProfile._meta.fields
-            if field.name not in ("id", "slug", "created_at")
-        },
-        slug="other",
-    )
+    other = makers.twin(sketch, "other")
     warm = makers.queued(artist, model="other")
     assert scheduling.claim("default", worker="w", warm=[other.pk]) == warm
     again = makers.queued(artist, model="other")
@@ -195,11 +188,30 @@ def test_a_lease_is_renewed_by_its_holder_alone(artist, settings):
     assert not scheduling.renew(claimed)
 
 
-def test_the_lines_pace_is_told_from_the_last_clips_and_the_live_workers(artist):
-    assert scheduling.pace("default") is None
-    done = makers.completed(artist)
-    Generation.objects.filter(pk=done.pk).update(started_at=Now() - timedelta(seconds=10), ended_at=Now())
-    assert scheduling.pace("default").total_seconds() == pytest.approx(10, abs=1)
-    pulses.beat("gpu", "gpu@one")
-    pulses.beat("gpu", "gpu@two")
-    assert scheduling.pace("default").total_seconds() == pytest.approx(5, abs=1)
+def test_of_two_hundred_and_five_the_five_are_not_kept_waiting(stranger):
+    """The k-th of who comes second begins within 2k + workers beginnings, counted from when they asked."""
+    workers = 3
+    busy = makers.artist(cohort=makers.cohort(concurrent=300), credits=300)
+    first = makers.queued(busy)
+    kept = {field.attname: getattr(first, field.attname) for field in Generation._meta.fields}
+    for _ in range(199):
+        more = Generation.objects.create(**{**kept, "id": makers.new_id()})
+        allowances.reserve(busy.membership, more.credits, subject=more.pk, token=None)
+    for _ in range(workers):
+        claim()
+    mine = [makers.queued(stranger).pk for _ in range(5)]
+    order = [claim().pk for _ in range(2 * len(mine) + workers)]
+    for k, pk in enumerate(mine, start=1):
+        assert order.index(pk) + 1 <= 2 * k + workers
+
+
+def test_a_stream_of_warm_work_does_not_starve_a_cold_model(artist):
+    cold = makers.queued(artist)
+    sketch = ModelProfile.objects.get(slug="sketch")
+    warm = makers.twin(sketch, "other")
+    for _ in range(3):  # within the minute the warm ones go first
+        makers.queued(artist, model="other")
+        assert scheduling.claim("default", worker="w", warm=[warm.pk]).model_id == warm.pk
+    Generation.objects.filter(pk=cold.pk).update(created_at=Now() - timedelta(seconds=61))
+    makers.queued(artist, model="other")
+    assert scheduling.claim("default", worker="w", warm=[warm.pk]) == cold
