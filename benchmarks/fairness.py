@@ -80,7 +80,7 @@ def picture(places: list[int]) -> str:
         lines.append(f'<text class="ours-word" x="{x}" y="{int(y) + 20}" text-anchor="middle">{place}</text>')
     x, y = point(3, 2 * 3 + WORKERS)
     lines.append(
-        f'<text class="soft" x="{x}" y="{int(y) - 12}" text-anchor="end">the promise: 2k + {WORKERS} workers</text>'
+        f'<text class="soft" x="{x}" y="{int(y) - 22}" text-anchor="end">the promise: 2k + {WORKERS} workers</text>'
     )
     lines.append(
         f'<text x="{LEFT}" y="24">When the clips of who asks for {FEW} begin, behind a burst of {BURST}, counted in '

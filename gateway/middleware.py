@@ -46,6 +46,7 @@ class Audited:
         if request.path in PROBES or request.path.startswith(settings.STATIC_URL):
             return self.get_response(request)
         request_id = new_id()
+        request.request_id = request_id  # type: ignore[attr-defined]
         began = time.monotonic()
         token = audit.request_id.set(request_id)
         try:

@@ -336,12 +336,18 @@ WARM_MODELS = env_int("WARM_MODELS", 2)
 REMOTE_ENGINE_URL = env("REMOTE_ENGINE_URL")  # the server behind models whose engine is "remote"
 REMOTE_ENGINE_TOKEN = env("REMOTE_ENGINE_TOKEN")
 
+LOG_FORMAT = env("LOG_FORMAT", "line")
+if LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT={LOG_FORMAT!r} is neither line nor json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "json": {"()": "gateway.logs.Lines"},
+    },
     "filters": {"redacting": {"()": "gateway.keys.Redacting"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["redacting"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
     "loggers": {  # a line for each bell, tick of the clock and file of a model would bury the rest
         name: {"level": env("LOG_LEVEL", "WARNING")}

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils.module_loading import import_string
 
-from gateway import actors, allowances, refusals, states
+from gateway import actors, allowances, logs, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
 from generation import endings, engines, fleet, guests, leases, media, model_files, room, scheduling
@@ -42,6 +42,15 @@ def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
     generation = scheduling.claim(pool, worker=name, warm=_warm())
     if generation is None:
         return None
+    told = logs.subject.set(generation.pk)
+    try:
+        _bring_to_an_end(generation, name, alone=alone)
+    finally:
+        logs.subject.reset(told)
+    return generation
+
+
+def _bring_to_an_end(generation: Generation, name: str, *, alone: bool) -> None:
     by = actors.worker(name)
     began = time.monotonic()
     try:
@@ -70,7 +79,6 @@ def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
         log.info("generation %s completed in %.1f s", generation.pk, time.monotonic() - began)
         fleet.finished(name)
     fleet.describe(name)
-    return generation
 
 
 def sweep() -> set[str]:

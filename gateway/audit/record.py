@@ -8,7 +8,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,15 +15,12 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from gateway import refusals
+from gateway.logs import request_id
 from gateway.models import Entry
 from gateway.models.base import new_id
 
 if TYPE_CHECKING:
     from gateway.actors import Actor
-
-#: The request that is being answered, set by the middleware; change entries name it.
-request_id: ContextVar[UUID | None] = ContextVar("request_id", default=None)
-
 
 UNCHANGING = ("request.", "impersonation.")
 

@@ -1,6 +1,8 @@
 """Claim, draw, keep, finish; and what happens when something dies. The engine and the model are real."""
 
 import hashlib
+import json
+import logging
 import threading
 import time
 from datetime import timedelta
@@ -11,7 +13,7 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.db.transaction import on_commit
 
-from gateway import allowances, audit, members, refusals
+from gateway import allowances, audit, logs, members, refusals
 from gateway.models import LedgerEntry
 from generation import engines, generations, worker
 from generation.models import Generation, Output
@@ -223,6 +225,21 @@ def test_what_goes_wrong_is_told_in_a_sentence_and_costs_nothing(long_lease, art
     assert "secret" not in generation.error_message
     assert (closings(generation), kept_files()) == (["give_back"], 0)
     assert [entry.action for entry in audit.of(generation)][-1] == "generation.failed"
+
+
+def test_what_a_worker_logs_names_the_generation_that_it_is_about(long_lease, artist, draw, at):
+    generation, lines = makers.queued(artist, seconds=1, steps=2), []
+    handler = logging.StreamHandler()
+    handler.emit = lambda record: lines.append(json.loads(logs.Lines().format(record)))
+    at[1] = raising(RuntimeError("x"))
+    logging.getLogger().addHandler(handler)
+    try:
+        draw()
+    finally:
+        logging.getLogger().removeHandler(handler)
+    ours = [line for line in lines if line["logger"] == "generation.worker"]
+    assert [line["generation"] for line in ours] == [str(generation.pk)]
+    assert logs.subject.get() is None
 
 
 def test_who_fails_too_late_does_not_take_the_next_attempt_along(long_lease, artist, draw, at):
