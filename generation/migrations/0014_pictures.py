@@ -16,7 +16,7 @@ ASKED = (
 class Migration(migrations.Migration):
     dependencies = [
         ("gateway", "0019_public_reasons"),
-        ("generation", "0011_presets"),
+        ("generation", "0013_measured"),
     ]
 
     operations = [

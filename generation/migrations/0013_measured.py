@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("generation", "0011_presets")]
+    dependencies = [("generation", "0012_fleet")]
 
     operations = [
         migrations.AddIndex(
