@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check types layers fmt bench bench-review soak doctor
+.PHONY: help setup run test check fmt bench bench-generation bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -65,6 +65,12 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.authentication
 	$(BIN)/python -m benchmarks.screening
 	$(BIN)/python -m benchmarks.review
+	$(BIN)/python -m benchmarks.generation
+	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.fairness
+
+bench-generation: setup  ## what the gateway adds to a clip, beside a bare diffusers loop
+	$(BIN)/python -m benchmarks.generation
 
 bench-review: setup  ## twenty reviewers at once, and the next one of 100,000
 	$(BIN)/python -m benchmarks.review
