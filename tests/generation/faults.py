@@ -160,7 +160,7 @@ def play(supervisor: Supervisor, ticks: int) -> Counter[str]:
         drawing = quietly(
             lambda: list(under_way.filter(state="in_progress", step__gte=1).values_list("worker", flat=True)), []
         )
-        if number < ticks and time.monotonic() > next_tick and (drawing or number):
+        if number < ticks and time.monotonic() > next_tick and drawing:
             faults.tick(number, drawing)
             number, next_tick = number + 1, time.monotonic() + TICK
         if time.monotonic() > next_sweep:
