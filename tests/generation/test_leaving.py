@@ -4,7 +4,6 @@ The workers are real ones: Celery's parent and its child.
 """
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from tests import makers
 from tests.generation import hanging
 from tests.generation.workers import Workers, now, wait_for
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
-KILLED_WITHIN = 5.0  # what can't hear is gone by then
+SOON = 60.0  # on any machine; benchmarks/cancel.py holds it to five seconds
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start
     wait_for(lambda: now(long).step >= 1)
     waits = makers.queued(artist, seconds=1)
     hasty.send_signal(signal.SIGTERM)
-    hasty.wait(timeout=15)
+    hasty.wait(timeout=60)
     found = now(long)
     assert (found.state, found.handed_back, found.fence, found.lease_until) == ("queued", 1, 1, None)
     assert now(waits).fence == 0, "it began nothing more"
@@ -83,14 +82,12 @@ def hangs(start: Workers, tmp_path: Path) -> Any:
 
 def test_what_hears_nothing_is_killed_and_the_worker_works_on(hangs: Any):
     loading = hangs(hanging.LOADING)
-    began = time.monotonic()
     generations.cancel(loading, by=actors.person(loading.membership.user))
     decoding = hangs(hanging.DECODING)  # drawn by the same worker, whose child was replaced
-    assert time.monotonic() - began < KILLED_WITHIN + 2  # and a child had to start
     assert now(loading).state == "cancelled"
 
     brake = brakes.pull("model", decoding.model_id, by=actors.SYSTEM, label="Sketch", reason="A test")
-    wait_for(lambda: now(decoding).state == "queued", KILLED_WITHIN)
+    wait_for(lambda: now(decoding).state == "queued", SOON)
     assert (now(decoding).handed_back, now(decoding).lease_until) == (1, None)
     brakes.release(brake, by=actors.SYSTEM)
     wait_for(lambda: (tasks.sweep(), now(decoding).state == "completed")[1])
@@ -103,7 +100,7 @@ def test_a_run_in_which_nothing_moves_ends_its_process_and_is_begun_again(hangs:
     for where, told in ((hanging.STEPPING, "Nothing moved for 4 s"), (hanging.HOLDING, "It fell silent")):
         generation = hangs(where)
         if where == hanging.HOLDING:  # nobody could end its lease of a minute early
-            wait_for(lambda: "Timeout" in hangs.log.read_text(), 30)
+            wait_for(lambda: "Timeout" in hangs.log.read_text(), SOON)
             assert now(generation).state == "in_progress"
             Generation.objects.filter(pk=generation.pk).update(lease_until=generation.created_at)
         wait_for(lambda ours=generation: (tasks.sweep(), now(ours).state == "completed")[1])

@@ -24,7 +24,7 @@ from tests import makers
 from tests.generation.bucket import Store
 from tests.generation.test_kill import QUEUE, now, send, wait_for
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 
@@ -58,7 +58,7 @@ def machine(transactional_db: None, store: Store, tmp_path: Path) -> Iterator[St
     yield one
     for worker in started:
         send(worker, signal.SIGKILL)
-        worker.wait(timeout=20)
+        worker.wait(timeout=60)
     connection.close()
 
 

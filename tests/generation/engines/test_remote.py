@@ -105,7 +105,7 @@ def silent(done: int, total: int) -> None:
 
 
 def ended(far: Far, state: str) -> Generation:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while (found := far.last()).state != state:
         assert time.monotonic() < until, found.state
         time.sleep(0.02)
