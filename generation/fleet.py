@@ -96,7 +96,7 @@ class Machine:
     @property
     def warm(self) -> list[str]:
         """The models in its memory, by slug."""
-        return [slug for told in self.worker.engines.values() for slug in told.get("warm", [])]
+        return list(dict.fromkeys(slug for told in self.worker.engines.values() for slug in told.get("warm", [])))
 
 
 @dataclass

@@ -40,7 +40,7 @@ class StudioForm(forms.Form):
     picture = forms.FileField(
         label="A picture to begin from",
         required=False,
-        widget=forms.FileInput(attrs={"accept": ", ".join(TYPES.values())}),
+        widget=forms.FileInput(attrs={"accept": ", ".join(TYPES)}),
     )
 
     once = forms.UUIDField(widget=forms.HiddenInput, required=False, initial=uuid4)

@@ -29,7 +29,7 @@ from gateway.services.supervisor import Child, Running, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 TICK, LEASE = 2.0, 2
-PATIENCE = 60.0  # for one more to end
+PATIENCE = 180.0  # for one more to end
 AWAY = (DatabaseError, InterfaceError)
 
 

@@ -26,7 +26,8 @@ def faults(generations: int, workers: int, ticks: int, seconds: float) -> str:
 
 
 @pytest.mark.live
-@pytest.mark.timeout(600)
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
 def test_fifteen_generations_on_two_workers():
     told = faults(15, 2, 5, seconds=500)
     for what in ("kill -9 of", "Valkey flushed", "Valkey killed", "PostgreSQL restarted", "stopped past its lease"):

@@ -82,9 +82,9 @@ def test_only_an_admin_drains(who: str, request: pytest.FixtureRequest):
 
 
 def test_what_it_failed_at_is_told_without_the_prompt(artist: Actor, draw: Any, settings: Any, tmp_path: Any):
-    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     makers.worker("gpu@test")
     makers.queued(artist, "a very private kiln")
+    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     draw()
     machine = Worker.objects.get()
     assert machine.last_error == "model_missing: The files of the model sketch are not on this machine."

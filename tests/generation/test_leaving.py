@@ -19,7 +19,7 @@ from tests import makers
 from tests.generation import hanging
 from tests.generation.workers import Workers, now, wait_for
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
 
 SOON = 60.0  # on any machine; benchmarks/cancel.py holds it to five seconds
 

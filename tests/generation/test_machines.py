@@ -22,9 +22,9 @@ from generation import media, tasks
 from generation.models import Generation, ModelProfile, Output
 from tests import makers
 from tests.generation.bucket import Store
-from tests.generation.test_kill import QUEUE, now, send, wait_for
+from tests.generation.workers import QUEUE, now, send, wait_for
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1200), pytest.mark.soak]
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 
