@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check fmt bench bench-generation bench-review soak doctor
+.PHONY: help setup run test check types layers fmt bench bench-generation bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list

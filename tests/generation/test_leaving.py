@@ -95,6 +95,7 @@ def test_what_hears_nothing_is_killed_and_the_worker_works_on(hangs: Any):
     assert "it was stopped, and did not hear it" in hangs.log.read_text()
 
 
+@pytest.mark.soak
 def test_a_run_in_which_nothing_moves_ends_its_process_and_is_begun_again(hangs: Any):
     """Also when it holds the interpreter, so that none of our own threads could see to it."""
     for where, told in ((hanging.STEPPING, "Nothing moved for 4 s"), (hanging.HOLDING, "It fell silent")):
