@@ -8,15 +8,6 @@ import math
 from typing import Any, ClassVar
 
 import torch
-from diffusers import (
-    CogVideoXImageToVideoPipeline,
-    CogVideoXPipeline,
-    FluxPipeline,
-    HunyuanVideoPipeline,
-    LTXPipeline,
-    MochiPipeline,
-    WanPipeline,
-)
 from PIL import Image
 from torch import Tensor
 
@@ -29,7 +20,8 @@ Embeddings = dict[str, Tensor]
 class Family:
     """One kind of pipeline. The methods of this class are true for most of them."""
 
-    pipeline: ClassVar[Pipeline]
+    # Its class in diffusers, by name: to import all of them would cost each worker seconds for one model.
+    pipeline: ClassVar[str]
     # What `encode_prompt` returns, by the names under which the pipeline takes it back.
     embeddings: ClassVar[tuple[str, ...]] = ("prompt_embeds", "negative_prompt_embeds")
     guided = True  # it weighs a second prediction, of what a clip must not show
@@ -80,7 +72,7 @@ class Family:
 
 
 class CogVideoX(Family):
-    pipeline: ClassVar[Pipeline] = CogVideoXPipeline
+    pipeline = "CogVideoXPipeline"
 
     def grid(self, pipeline: Pipeline) -> Grid:
         """CogVideoX itself asks for multiples of 8 only, then fails when the patches do not come out even.
@@ -117,7 +109,7 @@ class CogVideoX(Family):
 
 
 class CogVideoXFromPicture(CogVideoX):
-    pipeline = CogVideoXImageToVideoPipeline
+    pipeline = "CogVideoXImageToVideoPipeline"
 
     def grid(self, pipeline: Pipeline) -> Grid:
         found = super().grid(pipeline)
@@ -129,7 +121,7 @@ class CogVideoXFromPicture(CogVideoX):
 
 
 class Mochi(Family):
-    pipeline = MochiPipeline
+    pipeline = "MochiPipeline"
     embeddings = (
         "prompt_embeds",
         "prompt_attention_mask",
@@ -156,7 +148,7 @@ class Mochi(Family):
 
 
 class LTX(Family):
-    pipeline = LTXPipeline
+    pipeline = "LTXPipeline"
     embeddings = Mochi.embeddings
     masked = True
 
@@ -194,7 +186,7 @@ class LTX(Family):
 
 
 class Wan(Family):
-    pipeline = WanPipeline
+    pipeline = "WanPipeline"
     precise = ("vae",)  # its makers decode in float32
 
     def grid(self, pipeline: Pipeline) -> Grid:
@@ -215,7 +207,7 @@ class Wan(Family):
 
 
 class HunyuanVideo(Family):
-    pipeline = HunyuanVideoPipeline
+    pipeline = "HunyuanVideoPipeline"
     embeddings = ("prompt_embeds", "pooled_prompt_embeds", "prompt_attention_mask")
     guided = False  # the weight goes into the transformer, which was distilled
     masked = True
@@ -238,7 +230,7 @@ class HunyuanVideo(Family):
 class Flux(Family):
     """Makes one picture: a clip of one frame."""
 
-    pipeline = FluxPipeline
+    pipeline = "FluxPipeline"
     embeddings = ("prompt_embeds", "pooled_prompt_embeds")
     guided = False
 
@@ -281,7 +273,7 @@ def per_channel(values: list[float], latents: Tensor) -> Tensor:
 
 # A class is listed once the tests run it.
 FAMILIES: dict[str, Family] = {
-    family.pipeline.__name__: family
+    family.pipeline: family
     for family in (CogVideoX(), CogVideoXFromPicture(), Mochi(), LTX(), Wan(), HunyuanVideo(), Flux())
 }
 

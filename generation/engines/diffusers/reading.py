@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import diffusers
 import torch
 
 from gateway import sums
@@ -50,7 +51,7 @@ def read(model: Model, device: torch.device) -> Pipeline:
     family = family_of(model.pipeline, model.slug)
     dtypes = {"default": DTYPES[model.dtype], **dict.fromkeys(family.precise, torch.float32)}
     try:
-        pipeline = family.pipeline.from_pretrained(model.path, dtype=dtypes, **SAFELY)
+        pipeline = getattr(diffusers, family.pipeline).from_pretrained(model.path, dtype=dtypes, **SAFELY)
         place(pipeline, device, offloading(model, device))
     except Exception as error:  # damage shows in many ways: OSError, ValueError, SafetensorError, …
         if ran_out(error):
