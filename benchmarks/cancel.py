@@ -43,7 +43,7 @@ def one(stage: str, how: str) -> float:
         "denoise": (hanging.WALKING, 2),
         "load": (hanging.LOADING, 0),
         "decode": (hanging.DECODING, 2),
-        "encode": (hanging.ENCODING, 2),
+        "encode": (hanging.DAWDLING, 2),
     }
     seed, step = seeds[stage]
     makers.sketch()
@@ -59,7 +59,10 @@ def one(stage: str, how: str) -> float:
         brakes.pull("artist", ours.membership.user_id, by=actors.SYSTEM, label="them", reason="A measurement")
     until(lambda: Generation.objects.filter(pk=behind.pk, fence__gte=1).exists())
     took = time.monotonic() - began
+    go = Path(os.environ["MEDIA_DIR"], "go")
+    go.touch()
     until(lambda: Generation.objects.filter(pk=behind.pk, state="completed").exists())
+    go.unlink()
     return took
 
 

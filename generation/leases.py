@@ -10,8 +10,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from typing import Any, NoReturn
 
@@ -36,6 +36,10 @@ PATIENCE = 2.0  # for a run that was stopped and has no next step; five seconds 
 # Monotonic time at which this worker's process hands back what it draws; 0 while it stays. Made before Celery forks,
 # so that the parent, who hears the signal, and the child, who holds the generation, read the same word.
 _leaves_at = RawValue("d", 0.0)
+
+
+# What this process draws, and what it keeps beside that.
+_held: set["Lease"] = set()
 
 
 class Lost(engines.Stopped):
@@ -107,7 +111,7 @@ def _put_back(generation: Generation, by: Actor, facts: dict[str, Any]) -> None:
 class Lease:
     """One generation's lease: `step` writes progress and raises Lost or Braked; `keep` runs beside it.
 
-    With `alone`, nothing else lives in this process: `keep` may end it.
+    With `alone`, nothing but generations lives in this process: `keep` may end it, and hands the others back.
     """
 
     def __init__(self, generation: Generation, by: Actor, *, alone: bool) -> None:
@@ -118,8 +122,17 @@ class Lease:
         self.wrote = 0.0
         self.renewed = self.got_on = time.monotonic()
         self.good_until = self.renewed + settings.LEASE_SECONDS
-        self.hears = False  # whether it is between two steps of denoising
+        self.hears = False  # whether it is between two steps of denoising, or kept beside the next clip
         self.unheard_since: float | None = None
+        self.thread = threading.Thread(target=self.keep, name="lease", daemon=True)
+
+    def let_go(self) -> None:
+        """Renew it no more."""
+        self.stop.set()
+        self.thread.join()
+        _held.discard(self)
+        if self.alone and not _held:
+            faulthandler.cancel_dump_traceback_later()
 
     @property
     def _mine(self) -> Any:
@@ -191,6 +204,8 @@ class Lease:
     def _end(self, last: Callable[[], None], why: str) -> NoReturn:
         log.error("generation %s, attempt %s: %s; the process ends", self.generation.pk, self.generation.fence, why)
         _quietly(last)
+        for other in _held - {self}:
+            _quietly(partial(hand_back, other.generation, other.by))
         logging.shutdown()
         os._exit(1)
 
@@ -212,20 +227,13 @@ class Lease:
                 self.lost.set()
 
 
-@contextmanager
-def held(generation: Generation, by: Actor, *, alone: bool) -> Iterator[Lease]:
-    """Hold the lease of `generation` for as long as the block lasts."""
+def hold(generation: Generation, by: Actor, *, alone: bool) -> Lease:
+    """Hold its lease until `let_go`."""
     lease = Lease(generation, by, alone=alone)
-    thread = threading.Thread(target=lease.keep, name="lease", daemon=True)
+    _held.add(lease)
     lease.gets_on()
-    thread.start()
-    try:
-        yield lease
-    finally:
-        lease.stop.set()
-        thread.join()
-        if alone:
-            faulthandler.cancel_dump_traceback_later()
+    lease.thread.start()
+    return lease
 
 
 def _quietly(act: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from celery import Celery, signals
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from generation import fleet, leases
+from generation import fleet, keeping, leases
 
 log = logging.getLogger(__name__)
 QUEUE = "gpu."
@@ -42,6 +42,11 @@ def _lives(sender: Any, **_: Any) -> None:
 def _is_told_to_go(**_: Any) -> None:
     # In the parent's signal handler, so it writes one word of shared memory and nothing else.
     leases.leave(settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT)
+
+
+@signals.worker_process_shutdown.connect
+def _child_goes(**_: Any) -> None:
+    keeping.wait()
 
 
 @signals.worker_shutdown.connect

@@ -1,28 +1,27 @@
-"""The GPU side: claim, draw, keep, finish; and the sweep that takes over from the dead.
+"""The GPU side: claim, draw, keep; and the sweep that takes over from the dead.
 
 Every write carries the fence. A worker that lost its lease, or whose generation was cancelled, finds zero rows and
 lets go; its files are thrown away and nothing is charged.
 """
 
 import logging
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
-from django.db.transaction import atomic
 from django.utils.module_loading import import_string
 
-from gateway import actors, allowances, logs, refusals, states
+from gateway import actors, logs, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake
-from generation import endings, engines, fleet, guests, leases, media, model_files, room, scheduling
+from generation import endings, engines, fleet, guests, keeping, leases, media, model_files, room, scheduling
 from generation.leases import Braked, Lease, Lost, brake_on, obey
-from generation.models import Generation, ModelProfile, Output
+from generation.models import Generation, ModelProfile
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +52,41 @@ def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
 def _bring_to_an_end(generation: Generation, name: str, *, alone: bool) -> None:
     by = actors.worker(name)
     began = time.monotonic()
+    lease = leases.hold(generation, by, alone=alone)
+
+    def keep(clip: engines.Clip) -> None:
+        with _answered(generation, lease, by):
+            keeping.keep(clip, generation, lease, by)
+            lease.let_go()
+            log.info("generation %s completed in %.1f s", generation.pk, time.monotonic() - began)
+            fleet.finished(name)
+
+    with _answered(generation, lease, by):
+        clip = _draw(generation, lease, by)
+        if alone:
+            lease.hears = True  # at its end: what is drawn beside it is worth more than these seconds
+            keeping.beside(lambda: keep(clip))
+        else:
+            keep(clip)
+    fleet.describe(name)
+
+
+@contextmanager
+def _answered(generation: Generation, lease: Lease, by: Actor) -> Iterator[None]:
+    """What ends the block early ends its lease, and is told in the generation's row and on the fleet page."""
     try:
-        with leases.held(generation, by, alone=alone) as lease:
-            _draw(generation, lease, by)
+        try:
+            yield
+        except BaseException:
+            lease.let_go()
+            raise
     except Braked as stopped:
         obey(generation, stopped.brake, by)
     except Lost:
         log.info("generation %s was let go: cancelled, or its lease was lost", generation.pk)
     except engines.EngineError as error:
         _fail(generation, by, error.code, str(error))
-        fleet.blame(name, f"{error.code}: {error}")
+        fleet.blame(by.name, f"{error.code}: {error}")
     except SystemExit:  # Celery tells its child to end, and waits for nothing
         leases.hand_back(generation, by)
         raise
@@ -74,11 +98,7 @@ def _bring_to_an_end(generation: Generation, name: str, *, alone: bool) -> None:
             "internal_error",
             "Something broke here while drawing. It is in the operator's log.",
         )
-        fleet.blame(name, f"{type(error).__name__} while it drew {generation.pk}; its log says more.")
-    else:
-        log.info("generation %s completed in %.1f s", generation.pk, time.monotonic() - began)
-        fleet.finished(name)
-    fleet.describe(name)
+        fleet.blame(by.name, f"{type(error).__name__} while it drew {generation.pk}; its log says more.")
 
 
 def sweep() -> set[str]:
@@ -151,8 +171,8 @@ def _expire() -> None:
             continue
 
 
-def _draw(generation: Generation, lease: Lease, by: Actor) -> None:
-    """Make the clip, keep its files under this attempt's path, and finish in one transaction."""
+def _draw(generation: Generation, lease: Lease, by: Actor) -> engines.Clip:
+    """Have the engine make the clip; with what came up before it in its notes."""
     profile = generation.model
     image, cropped = _begins_from(generation, by)
     clip = _engine(profile).run(
@@ -172,25 +192,7 @@ def _draw(generation: Generation, lease: Lease, by: Actor) -> None:
         lease.step,
     )
     lease.gets_on()
-    outputs: list[Output] = []
-    try:
-        with tempfile.TemporaryDirectory(prefix="clip-") as folder:
-            began = time.monotonic()
-            files = _encode(clip, generation, Path(folder))
-            encoded = time.monotonic()
-            lease.gets_on()
-            outputs += media.keep(generation, files)
-            stages = {**clip.seconds, "encode": encoded - began, "store": time.monotonic() - encoded}
-            timings = {stage: round(seconds, 3) for stage, seconds in stages.items()}
-        lease.must_go_on()
-        # What was said when it was asked for, and what came up in drawing it, each once.
-        notes = list(dict.fromkeys([*generation.notes, *cropped, *clip.notes]))
-        _finish(generation, lease, outputs, {"notes": notes, "timings": timings}, by)
-    except (OperationalError, InterfaceError, SystemExit):
-        raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
-    except BaseException:
-        media.discard(outputs)
-        raise
+    return replace(clip, notes=(*cropped, *clip.notes))
 
 
 def _begins_from(generation: Generation, by: Actor) -> tuple[Any, list[str]]:
@@ -201,43 +203,6 @@ def _begins_from(generation: Generation, by: Actor) -> tuple[Any, list[str]]:
         size = generation.width // generation.model.upscale, generation.height // generation.model.upscale
         fitted = import_string("generation.media.fit.fitted")
         return fitted(file, size)  # type: ignore[no-any-return]
-
-
-def _encode(clip: engines.Clip, generation: Generation, folder: Path) -> dict[str, Any]:
-    # By name: PyAV and Pillow belong to workers, and web processes import this module for its bell.
-    encode = import_string("generation.media.encode.all_files")
-    return encode(clip, folder, display=(generation.width, generation.height))
-
-
-def _finish(generation: Generation, lease: Lease, outputs: list[Output], told: dict[str, Any], by: Actor) -> None:
-    """One transaction: the state, the files' rows, the charge. Tried again while the database is away."""
-    fence = generation.fence
-    while True:
-        try:
-            with atomic():
-                states.move(
-                    generation,
-                    "completed",
-                    by=by,
-                    when=Q(fence=fence),
-                    ended_at=Now(),
-                    lease_until=None,
-                    step=generation.steps,
-                    **told,
-                )
-                Output.objects.bulk_create(outputs)
-                allowances.settle(generation.pk)
-            return
-        except refusals.WrongState:
-            if (generation.state, generation.fence) == ("completed", fence):
-                return  # by ourselves: it was committed, and the answer got lost
-            raise Lost from None
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > lease.good_until:
-                raise
-            log.warning("generation %s could not be finished yet", generation.pk, exc_info=True)
-            connection.close()
-            time.sleep(0.5)
 
 
 def _by_a_braked_credential() -> Exists:

@@ -1,8 +1,9 @@
 """A worker whose engine stops moving, the first time that it is asked for a clip: `-A tests.generation.hanging`.
 
 The seed says where: LOADING before the first step, STEPPING between two, HOLDING there too but with the interpreter
-held, so that no thread of this process runs, DECODING after the last, ENCODING when the engine is done. WALKING does
-not hang: it takes STEP_SECONDS for each step. The second time each finishes.
+held, so that no thread of this process runs, DECODING after the last, DAWDLING when the engine is done: there the
+encoding goes on until a file `go` lies in the media folder. WALKING does not hang: it takes STEP_SECONDS for each
+step. The second time each finishes.
 """
 
 import os
@@ -19,17 +20,20 @@ from generation.engines import Clip, Model, OnStep, Request
 
 __all__ = ["app"]
 
-LOADING, STEPPING, HOLDING, DECODING, ENCODING, WALKING = range(6)
+LOADING, STEPPING, HOLDING, DECODING, WALKING, DAWDLING = range(6)
 STEP_SECONDS = 0.5
 
 
 class SlowToRead(np.ndarray):
-    """Pictures that nobody finishes reading."""
+    """Pictures that nobody reads before they may."""
 
     def __getitem__(self, key: Any) -> Any:
-        time.sleep(3600)
+        while not Path(os.environ["MEDIA_DIR"], "go").exists():
+            time.sleep(0.02)
+        return super().__getitem__(key)
 
-    __iter__ = __getitem__  # type: ignore[assignment]
+    def __iter__(self) -> Any:
+        return (self[index] for index in range(len(self)))
 
 
 class Hanging:
@@ -61,7 +65,7 @@ class Hanging:
         if hangs == DECODING:
             time.sleep(3600)
         frames = np.zeros((request.frames, request.height, request.width, 3), dtype=np.uint8)
-        if hangs == ENCODING:
+        if hangs == DAWDLING:
             frames = frames.view(SlowToRead)
         return Clip(frames=frames, fps=request.fps, seed=request.seed)
 

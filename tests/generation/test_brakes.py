@@ -12,7 +12,7 @@ from django.utils import timezone
 from gateway import actors, allowances, brakes, states
 from gateway.actors import Actor
 from gateway.models import Brake
-from generation import leases, scheduling, worker
+from generation import keeping, leases, scheduling, worker
 from generation.models import Generation, Output
 from review import history, radius
 from tests import makers
@@ -134,14 +134,14 @@ def test_a_brake_after_the_last_step_still_keeps_the_clip_from_being_delivered(
     transactional_db: None, draw: Callable[[], Any], at: dict[int, Callable[[], object]], monkeypatch: Any
 ):
     generation = by_token(makers.artist())
-    real = worker._encode
+    real = keeping._encode
 
     def encode(*args: Any) -> Any:
         made = real(*args)
         brakes.pull("token", generation.token_id, by=actors.SYSTEM, label="it", reason="It leaked")
         return made
 
-    monkeypatch.setattr(worker, "_encode", encode)
+    monkeypatch.setattr(keeping, "_encode", encode)
     draw()
     generation.refresh_from_db()
     assert generation.state == "cancelled"

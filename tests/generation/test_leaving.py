@@ -62,6 +62,45 @@ def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start
     assert not Worker.objects.exists()
 
 
+def test_a_clip_is_kept_while_the_next_is_drawn_and_neither_costs_the_other(start: Workers, tmp_path: Path):
+    """Its artist may cancel it there, which ends nothing else; told to go, the worker hands back what is not kept."""
+    artist = makers.artist()
+    makers.sketch()
+    ModelProfile.objects.update(engine="hanging")
+    first, second, third, fourth = (
+        makers.queued(artist, seconds=1, steps=steps, seed=seed)
+        for steps, seed in ((2, hanging.DAWDLING), (2, hanging.WALKING), (2, hanging.DAWDLING), (50, hanging.WALKING))
+    )
+    log = tmp_path / "worker.log"
+    worker = start("beside", app="tests.generation.hanging", log=log, LEASE_SECONDS="60", SHUTDOWN_SECONDS="1")
+    wait_for(lambda: now(second).state == "in_progress")
+    assert (now(first).state, now(first).step) == ("in_progress", 2)
+    generations.cancel(first, by=actors.person(artist.user))
+    # One deep: the second waits for the first, and the third is not begun before.
+    wait_for(lambda: now(second).step == 2)
+    assert (now(first).state, now(second).state, now(third).fence) == ("cancelled", "in_progress", 0)
+    go = Path(start.env["MEDIA_DIR"], "go")
+    go.touch()
+    wait_for(lambda: now(second).state == "completed")
+    assert not Output.objects.filter(generation=first).exists()
+    assert (now(second).fence, now(second).handed_back) == (1, 0), "its process never ended"
+
+    wait_for(lambda: now(fourth).step >= 1)
+    assert now(third).state == "completed", "kept beside the fourth"
+    fifth = makers.queued(artist, seconds=1, steps=2, seed=hanging.DAWDLING)
+    generations.cancel(fourth, by=actors.person(artist.user))
+    wait_for(lambda: now(fifth).state == "completed")
+    go.unlink()
+    sixth = makers.queued(artist, seconds=1, steps=2, seed=hanging.DAWDLING)
+    seventh = makers.queued(artist, seconds=1, steps=50, seed=hanging.WALKING)
+    wait_for(lambda: now(seventh).step >= 1)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=60)
+    for back in (sixth, seventh):
+        assert (now(back).state, now(back).fence, now(back).handed_back) == ("queued", 1, 1)
+    assert allowances.differences() == []
+
+
 @pytest.fixture
 def hangs(start: Workers, tmp_path: Path) -> Any:
     """Ask for a clip whose first run hangs, and wait until it does; the worker's log is `hangs.log`."""

@@ -15,7 +15,7 @@ from django.db.transaction import on_commit
 
 from gateway import allowances, audit, logs, members, refusals
 from gateway.models import LedgerEntry
-from generation import engines, generations, worker
+from generation import engines, generations, keeping, worker
 from generation.models import Generation, Output
 from tests import makers
 from tests.generation.watched import Watched
@@ -85,13 +85,13 @@ def test_a_failure_says_why_and_gives_the_credits_back(artist, draw, settings, t
 
 def test_a_late_finisher_writes_and_charges_nothing(transactional_db, artist, draw, monkeypatch):
     generation = makers.queued(artist, seconds=1, steps=3)
-    real = worker._finish
+    real = keeping._finish
 
     def overtaken(*args):
         Generation.objects.filter(pk=generation.pk).update(fence=7)  # another worker has begun it
         real(*args)
 
-    monkeypatch.setattr(worker, "_finish", overtaken)
+    monkeypatch.setattr(keeping, "_finish", overtaken)
     draw()
     generation.refresh_from_db()
     assert generation.state == "in_progress"
