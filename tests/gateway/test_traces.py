@@ -31,6 +31,7 @@ def test_people_at_work_are_neither_slowed_nor_frozen(name: str):
         assert seen.score < traces.SLOW, seen
 
 
+@pytest.mark.soak
 @sometimes
 @given(seed=st.integers(0, 2**32), name=st.sampled_from(sorted(LEGITIMATE)))
 def test_nor_when_they_work_a_little_differently(seed: int, name: str):
