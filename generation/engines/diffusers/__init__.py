@@ -30,12 +30,14 @@ import transformers
 from generation.engines import Clip, Grid, Model, OnStep, OutOfMemory, Request, WrongOutput, unknown
 from generation.engines.diffusers import speed
 from generation.engines.diffusers.families import FAMILIES, Embeddings, Family, Pipeline
-from generation.engines.diffusers.memory import collect, memory, surviving
+from generation.engines.diffusers.memory import collect, held, memory, surviving
 from generation.engines.diffusers.reading import inspect, offloading, read
 
 logger = logging.getLogger(__name__)
 
 BROKE_DOWN = "The model's arithmetic broke down on this request. Another seed or less guidance may help."
+
+CROWDED = 1 / 3  # of a GPU's memory held: from then on a text encoder leaves once it has read
 
 Result = TypeVar("Result")
 
@@ -117,6 +119,10 @@ class DiffusersEngine:
                 self._loaded.popitem(last=False)
             collect()
         pipeline, _ = self._climb(lambda: read(model, self.device), model)
+        return self.take(model, pipeline)
+
+    def take(self, model: Model, pipeline: Pipeline) -> Loaded:
+        """Keep a pipeline that is on this device as this model's, made as quick as its preset asks."""
         loaded = Loaded(model, pipeline, FAMILIES[model.pipeline], offloading(model, self.device))
         if model.preset != "reference":
             speed.tune(pipeline, loaded.family, model, self.device)
@@ -143,7 +149,8 @@ class DiffusersEngine:
         return pictures, notes
 
     def _read_prompt(self, loaded: Loaded, request: Request) -> Embeddings:
-        """The prompt as the model reads it; unless the preset is plain, read once and its readers off the device."""
+        """The prompt as the model reads it; unless the preset is plain, read once, and its readers off the device where
+        memory is short: to move gigabytes out and in again costs seconds for each new prompt."""
 
         def embed() -> Embeddings:
             move_readers(loaded, self.device)
@@ -152,7 +159,8 @@ class DiffusersEngine:
         if loaded.model.preset == "reference":
             return embed()
         words = loaded.prompts.get((request.prompt, request.negative_prompt, request.guidance > 1), embed)
-        move_readers(loaded, torch.device("cpu"))
+        if held(self.device) > CROWDED:
+            move_readers(loaded, torch.device("cpu"))
         return words
 
     def _climb(

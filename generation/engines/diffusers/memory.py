@@ -39,3 +39,12 @@ def memory(device: torch.device) -> dict[str, int]:
     return {
         name: os.sysconf(key) * os.sysconf("SC_PAGE_SIZE") for name, key in pages.items() if key in os.sysconf_names
     }
+
+
+def held(device: torch.device) -> float:
+    """The share of a GPU's memory that something holds; what torch keeps there for reuse is not held. 0 on a CPU."""
+    if device.type != "cuda":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return 1 - (free + reusable) / total

@@ -2,7 +2,8 @@
 
 reference  plain diffusers.
 tuned      the same arithmetic up to rounding: attention by way of a kernel that can be chosen, blocks compiled where
-           there is a GPU, prompts read once, text encoders off the GPU once they have read.
+           there is a GPU that torch can compile for, prompts read once, text encoders off the GPU once they have read
+           if its memory is short.
 fast       tuned, and of the steps in the middle only every third is computed; the others are carried on in a
            straight line from those before. Which ones is fixed beforehand, so that a clip takes as long as any other
            of its settings; what it costs is fine detail, and the artist is told.
@@ -30,7 +31,7 @@ Kernel = AttentionBackendName | None  # None is torch's own choice
 
 PROMPTS = 32  # how many are remembered by each model; one of a large model takes some megabytes
 EVERY = 3  # of the steps in the middle, one of so many is computed
-RECOMPILE = 64
+RECOMPILE = 64  # versions of a block's code: each model and each size that a process draws takes some
 FEWEST = 10  # with fewer steps than these there is no middle to speak of
 
 
@@ -125,7 +126,8 @@ def tune(pipeline: Pipeline, family: Family, model: Model, device: torch.device)
             processor: Any = getattr(module, "processor", None)
             if hasattr(processor, "_attention_backend"):
                 processor._attention_backend = kernel
-        if device.type == "cuda" and model.offload != "sequential":  # there, weights come and go within a block
+        # Offloaded layer by layer, weights come and go within a block.
+        if device.type == "cuda" and model.offload != "sequential" and compiles(device):
             compile_blocks(transformer)
 
 
@@ -142,17 +144,31 @@ def quickest(device: torch.device, dtype: str) -> Kernel:
     return AttentionBackendName._NATIVE_CUDNN
 
 
-def compile_blocks(transformer: Any, compiler: Callable[[Any], Any] = torch.compile) -> None:
+def compiles(device: torch.device, compiler: Callable[..., Any] = torch.compile) -> bool:
+    """Whether torch can compile for this device. It needs a C compiler and Python's headers besides; without them each
+    clip would fail at its first step.
+    """
+    try:
+        compiler(_probe)(torch.zeros(1, device=device))
+    except Exception:  # each part of the compiler raises errors of its own
+        logger.warning("torch cannot compile here; blocks stay as they are, which is slower.", exc_info=True)
+        return False
+    return True
+
+
+def _probe(x: Tensor) -> Tensor:
+    return x + 1
+
+
+def compile_blocks(transformer: Any, compiler: Callable[..., Any] = torch.compile) -> None:
     """Compile the blocks one by one: they are alike, so the first one's code serves all.
 
     The method and not the module is compiled, so that what diffusers hooks around a block stays outside.
     """
-    # Each model and each size that a process draws takes some of these; without enough, it goes on uncompiled.
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILE)
     for name, blocks in transformer.named_children():
         if isinstance(blocks, torch.nn.ModuleList) and "blocks" in name:
             for block in blocks:
-                block.forward = compiler(block.forward)
+                block.forward = compiler(block.forward, recompile_limit=RECOMPILE)
 
 
 def denoisers(pipeline: Pipeline) -> list[Any]:

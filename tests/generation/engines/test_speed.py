@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from generation.engines import Request, Stopped, diffusers
 from generation.engines.diffusers import DiffusersEngine, Loaded, denoise, reading, speed
@@ -139,18 +140,57 @@ def test_with_few_steps_fast_leaves_none_out(cogvideox: Presets) -> None:
     assert all((clip.frames == clips[0].frames).all() and clip.notes == () for clip in clips)
 
 
-def test_compiled_blocks_leap_as_well(cogvideox: Presets) -> None:
+@pytest.mark.parametrize("presets", ["cogvideox", "mochi"], indirect=True)
+def test_compiled_blocks_leap_as_well(presets: Presets) -> None:
     """What a GPU has besides. The tests compile to plain torch, which takes no compiler."""
-    fast, exact = cogvideox.latents("fast"), cogvideox.latents("tuned")
-    blocks = cogvideox.loaded["fast"].pipeline.transformer.transformer_blocks
-    speed.compile_blocks(cogvideox.loaded["fast"].pipeline.transformer, partial(torch.compile, backend="eager"))
+    fast, exact = presets.latents("fast"), presets.latents("tuned")
+    transformer = presets.loaded["fast"].pipeline.transformer
+    speed.compile_blocks(transformer, partial(torch.compile, backend="eager"))
     try:
-        assert torch.allclose(cogvideox.latents("fast"), fast, atol=1e-5)
-        plain = replace(cogvideox.loaded["fast"], model=cogvideox.models["tuned"])
-        assert torch.allclose(latents(cogvideox.engine, plain, cogvideox.request), exact, atol=1e-5)
+        assert torch.allclose(presets.latents("fast"), fast, atol=1e-5)
+        plain = replace(presets.loaded["fast"], model=presets.models["tuned"])
+        assert torch.allclose(latents(presets.engine, plain, presets.request), exact, atol=1e-5)
     finally:
-        for block in blocks:
+        for block in transformer.transformer_blocks:
             del block.forward
+
+
+def test_blocks_and_presets_of_a_model_share_what_was_compiled(cogvideox: Presets) -> None:
+    counter = CompileCounterWithBackend("eager")
+    transformers = [cogvideox.loaded[preset].pipeline.transformer for preset in ("tuned", "fast")]
+    torch.compiler.reset()
+    try:
+        for transformer in transformers:
+            speed.compile_blocks(transformer, partial(torch.compile, backend=counter))
+        counts = [(cogvideox.latents(preset), counter.frame_count)[1] for preset in ("tuned", "fast")]
+        assert counts == [2, 2], "one for the first block, whose tokens are laid out otherwise, and one for all others"
+    finally:
+        for transformer in transformers:
+            for block in transformer.transformer_blocks:
+                del block.forward
+
+
+def test_without_a_compiler_blocks_stay_as_they_are() -> None:
+    def broken(graph: Any, inputs: Any) -> Any:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")
+
+    cpu = torch.device("cpu")
+    assert speed.compiles(cpu, partial(torch.compile, backend="eager"))
+    torch.compiler.reset()  # or what was compiled just now would serve
+    assert not speed.compiles(cpu, partial(torch.compile, backend=broken))
+
+
+@pytest.mark.parametrize(("held", "left"), [(0.2, False), (0.6, True)])
+def test_readers_leave_only_where_memory_is_short(
+    cogvideox: Presets, monkeypatch: pytest.MonkeyPatch, held: float, left: bool
+) -> None:
+    """What is moved is the CPU's own here, so only the asking can be seen."""
+    went: list[Any] = []
+    monkeypatch.setattr(diffusers, "held", lambda device: held)
+    monkeypatch.setattr(diffusers, "move_readers", lambda loaded, device: went.append(loaded.model.slug))
+    for prompt in ("a white ring", "a white ring"):
+        cogvideox.engine._read_prompt(cogvideox.loaded["tuned"], replace(cogvideox.request, prompt=prompt + str(held)))
+    assert len(went) == 1 + 2 * left, "in for the first, and out after each"
 
 
 def test_only_so_many_prompts_are_remembered() -> None:
