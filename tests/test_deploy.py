@@ -29,7 +29,15 @@ DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 BINARIES = "/opt/bon-a-tirer/.venv/bin/"
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
 # Read by others than our settings: by CUDA, by torch, and by PostgreSQL's image and our script in it.
-OTHERS = {"CUDA_VISIBLE_DEVICES", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "POSTGRES_DB", "POSTGRES_PASSWORD", "OWNER_PASSWORD", "APP_PASSWORD"}
+OTHERS = {
+    "CUDA_VISIBLE_DEVICES",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
+    "POSTGRES_DB",
+    "POSTGRES_PASSWORD",
+    "OWNER_PASSWORD",
+    "APP_PASSWORD",
+}
 
 
 def settings() -> set[str]:

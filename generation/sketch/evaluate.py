@@ -43,6 +43,21 @@ def asked(count: int) -> list[Scene]:
     return kept[:count]
 
 
+def request(index: int, scene: Scene, *, steps: int = STEPS, guidance: float = GUIDANCE) -> engines.Request:
+    """What is asked of the engine for the scene at this place: the same seed each time."""
+    return engines.Request(
+        id=str(index),
+        prompt=caption(scene),
+        width=clips.SIZE,
+        height=clips.SIZE,
+        frames=clips.FRAMES,
+        fps=FPS,
+        steps=steps,
+        guidance=guidance,
+        seed=1000 + index,
+    )
+
+
 def score(verdicts: Sequence[Verdict], wanted: Sequence[Scene]) -> Score:
     """Percent of the clips that show each attribute as asked."""
     marks = [right(verdict, scene) for verdict, scene in zip(verdicts, wanted, strict=True)]
@@ -62,21 +77,7 @@ def evaluate(
     wanted, drawn, seconds = asked(count), [], []
     for index, scene in enumerate(wanted):
         began = time.perf_counter()
-        clip = engine.run(
-            model,
-            engines.Request(
-                id=str(index),
-                prompt=caption(scene),
-                width=clips.SIZE,
-                height=clips.SIZE,
-                frames=clips.FRAMES,
-                fps=FPS,
-                steps=steps,
-                guidance=guidance,
-                seed=1000 + index,
-            ),
-            lambda done, total: None,
-        )
+        clip = engine.run(model, request(index, scene, steps=steps, guidance=guidance), lambda done, total: None)
         seconds.append(time.perf_counter() - began)
         drawn.append(clip.frames)
         if (index + 1) % 32 == 0:
