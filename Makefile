@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check types layers fmt bench bench-generation bench-review soak doctor
+.PHONY: help setup run test check types layers fmt bench bench-generation bench-gpu bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -62,6 +62,7 @@ fmt: setup  ## format code and templates
 bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.sketch
+	$(BIN)/python -m benchmarks.presets
 	$(BIN)/python -m benchmarks.authentication
 	$(BIN)/python -m benchmarks.screening
 	$(BIN)/python -m benchmarks.review
@@ -71,6 +72,9 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 
 bench-generation: setup  ## what the gateway adds to a clip, beside a bare diffusers loop
 	$(BIN)/python -m benchmarks.generation
+
+bench-gpu: setup  ## CogVideoX and Mochi 1 under each preset, on the GPU at hand: nine minutes, nothing downloaded
+	$(BIN)/python -m benchmarks.gpu
 
 bench-review: setup  ## twenty reviewers at once, and the next one of 100,000
 	$(BIN)/python -m benchmarks.review

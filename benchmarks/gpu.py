@@ -163,6 +163,8 @@ class Steps:
     def __call__(self, done: int, total: int) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        if done == 1:  # for the second time where memory was short and it was begun again
+            self.done_at.clear()
         self.done_at.append(time.monotonic())
         if self.done_at[-1] > self.deadline:
             raise Stopped
@@ -283,7 +285,7 @@ class Bench:
             raise
         except Exception as error:
             traceback.print_exc()
-            self.failed[preset] = f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
+            self.failed[preset] = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
     def _draw(self, preset: str, number: int, steps: int) -> None:
         report = Steps(self.device, self.deadline)
@@ -292,11 +294,11 @@ class Bench:
         most_held(self.device)
         clip = self.engines[preset].run(self.models[preset], self.clip.request(number, steps), report)
         self.readers_at[preset] = self.loaded[preset].pipeline.text_encoder.device
+        if number == 0:
+            return
         found = self.found[preset]
         found.held["drawing"] = max(found.held["drawing"], report.held)
         found.held["decode"] = max(found.held["decode"], most_held(self.device))
-        if number == 0:
-            return
         found.clips += 1
         found.notes = [note for note in clip.notes if "tiles" in note]
         found.stages["text"].append(clip.seconds["text"])

@@ -9,8 +9,13 @@ import torch
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether it was memory. On the CPU, torch says so in words only."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+    """Whether it was memory, or a tensor larger than a GPU's kernel can count, which the same remedies help.
+
+    On the CPU, torch says the first in words only, and the second nowhere otherwise.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "32-bit index math"))
 
 
 @contextlib.contextmanager
