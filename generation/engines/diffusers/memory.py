@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 import torch
 
+# Of errors that have no class of their own: on the CPU, in the compiler, in CUDA's libraries; and of a tensor larger
+# than a GPU's kernel can count, which the same remedies help.
+WORDS = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED", "32-bit index math")
+
 
 def ran_out(error: Exception) -> bool:
-    """Whether it was memory, or a tensor larger than a GPU's kernel can count, which the same remedies help.
-
-    On the CPU, torch says the first in words only, and the second nowhere otherwise.
-    """
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return any(words in str(error) for words in ("can't allocate memory", "32-bit index math"))
+    """Whether it was memory."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in WORDS)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from generation.engines import (
     WrongOutput,
 )
 from generation.engines.diffusers import DiffusersEngine
+from generation.engines.diffusers.memory import ran_out
 from generation.sketch import build
 
 
@@ -263,6 +264,18 @@ def test_no_memory_on_a_cpu_is_known_by_its_words(
     assert failing.calls == 2
     assert not vae.use_tiling
     assert len(engine.run(model, request_, silent).frames) == 9
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "input tensor must fit into 32-bit index math",
+    ],
+)
+def test_a_gpu_says_it_in_other_words_too(words: str) -> None:
+    assert ran_out(RuntimeError(words))
 
 
 def test_any_other_error_is_not_taken_for_memory(
