@@ -28,6 +28,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from torch.nn.attention import SDPBackend
 
 from generation.engines import PRESETS, EngineError, Model, Request, Stopped
 from generation.engines.diffusers import DiffusersEngine, hardware, hush, move_readers, speed
@@ -358,12 +359,14 @@ def heading(device: torch.device, tiny: bool) -> list[str]:
     if device.type != "cuda":
         return [f"{hardware(device)} (no GPU), tiny parts, so no figure below means anything; {versions}"]
     dtype = "float32" if tiny else "bfloat16"
-    kernel = "cuDNN's attention" if speed.quickest(device, dtype) else "torch's choice of attention"
+    probe = torch.zeros(1, 24, 1024, 64, device=device, dtype=getattr(torch, dtype))
+    choice = SDPBackend(torch._fused_sdp_choice(probe, probe, probe)).name  # in reference; elsewhere where none is set
+    kernel = "CUDNN_ATTENTION" if speed.quickest(device, dtype) else choice
     blocks = "compiled" if speed.compiles(device) else "NOT compiled: torch cannot compile here"
     return [
         f"{hardware(device)}, {memory(device)['total'] / GIB:.0f} GiB; CUDA {torch.version.cuda}, "
         f"cuDNN {torch.backends.cudnn.version()}; {versions}",
-        f"Random weights in {dtype}. In tuned and fast: {kernel}; blocks {blocks}.",
+        f"Random weights in {dtype}. Attention in reference: {choice}; in tuned and fast: {kernel}; blocks {blocks}.",
     ]
 
 

@@ -31,7 +31,7 @@ Kernel = AttentionBackendName | None  # None is torch's own choice
 
 PROMPTS = 32  # how many are remembered by each model; one of a large model takes some megabytes
 EVERY = 3  # of the steps in the middle, one of so many is computed
-RECOMPILE = 64  # versions of a block's code: each model and each size that a process draws takes some
+RECOMPILE = 64
 FEWEST = 10  # with fewer steps than these there is no middle to speak of
 
 
@@ -165,10 +165,12 @@ def compile_blocks(transformer: Any, compiler: Callable[..., Any] = torch.compil
 
     The method and not the module is compiled, so that what diffusers hooks around a block stays outside.
     """
+    # Each model and each size that a process draws takes some of these; without enough, it goes on uncompiled.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILE)
     for name, blocks in transformer.named_children():
         if isinstance(blocks, torch.nn.ModuleList) and "blocks" in name:
             for block in blocks:
-                block.forward = compiler(block.forward, recompile_limit=RECOMPILE)
+                block.forward = compiler(block.forward)
 
 
 def denoisers(pipeline: Pipeline) -> list[Any]:
