@@ -210,6 +210,7 @@ class RemoteEngine:
 
     def _stop(self, job: str) -> None:
         """Ask the server to stop: by the word of our own interface, or by taking the job away. Never raises."""
+        self._hang_up()
         try:
             answer = self._http.post(f"{self.url}/v1/videos/{job}/cancel", timeout=STOPPING)
             if answer.status_code in (404, 405, 501):
@@ -217,12 +218,19 @@ class RemoteEngine:
         except requests.RequestException as error:
             logger.warning("%s may go on with %s: %s", self.url, job, error)
 
+    def _hang_up(self) -> None:
+        """What comes next goes over a new line: the server may be closing the old one at this very moment, and nobody
+        would know whether it had arrived."""
+        self._http.close()
+
     def _ask(
         self, method: str, path: str, *, beat: Callable[[], None] = lambda: None, **options: Any
     ) -> requests.Response:
         """One answer. A GET is asked again while the server is away; a POST only where it can't have arrived."""
         until, pause = time.monotonic() + self.patience, self.poll
         while True:
+            if method == "POST":
+                self._hang_up()
             try:
                 answer = self._http.request(method, self.url + path, timeout=TIMEOUT, **options)
             except requests.RequestException as error:

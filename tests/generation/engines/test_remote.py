@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -233,6 +234,36 @@ def test_a_server_that_restarts_is_waited_for(far: Far):
         cable.cut = False
         with pytest.raises(ServerAway):
             far.engine(url="http://127.0.0.1:9", patience=0.2).run(MODEL, ASKED, silent)
+
+
+class ClosesUnsaid(BaseHTTPRequestHandler):
+    """Answers once on each connection, and closes it when it is asked a second time."""
+
+    protocol_version = "HTTP/1.1"
+    answers: ClassVar[dict[str, bytes]] = {"GET": b'{"data": [{"id": "sketch"}]}', "POST": b'{"id": "video_1"}'}
+
+    def handle(self) -> None:
+        self.handle_one_request()
+        self.connection.recv(1)
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.answers[self.command]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer
+
+
+def test_an_order_does_not_go_over_a_line_that_the_server_is_closing():
+    with ThreadingHTTPServer(("127.0.0.1", 0), ClosesUnsaid) as server:
+        threading.Thread(target=server.serve_forever).start()
+        engine = RemoteEngine(url=f"http://127.0.0.1:{server.server_port}", token="x", poll=0.01, patience=1)
+        engine.load(MODEL)
+        assert engine._create(MODEL, ASKED, silent) == "video_1"
+        server.shutdown()
 
 
 def test_it_is_an_engine_as_any_other_to_a_worker(far: Far, settings: Any, monkeypatch: pytest.MonkeyPatch):
