@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check types layers fmt bench bench-generation bench-gpu bench-review soak doctor
+.PHONY: help setup run test suite drill check types layers fmt bench bench-generation bench-gpu bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -35,16 +35,21 @@ run: setup  ## a whole gateway in the foreground: DATA_DIR=… PORT=…
 doctor: setup  ## what is wrong with the gateway in DATA_DIR, if anything
 	@$(BIN)/python manage.py doctor
 
-test: setup  ## the tests, on a database and a broker of their own: PG=16 takes the older PostgreSQL
+test: suite drill  ## the tests, on a database and a broker of their own: PG=16 takes the older PostgreSQL
+
+# More processes than cores: many tests wait for a lease, a page or a process to end.
+suite: setup
 	$(BIN)/python scripts/chromium.py
-	PG=$(PG) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not alone"
+	PG=$(PG) $(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak and not alone"
+
+drill: setup
 	PG=$(PG) $(BIN)/python -m pytest -m alone
 
 check: setup  ## what CI runs: lint, types, layers, templates, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(MAKE) --jobs 2 --output-sync=target types layers
-	$(MAKE) test
+	$(MAKE) --jobs 3 --output-sync=target types layers drill
+	$(MAKE) suite
 
 types: setup
 	$(BIN)/mypy gateway generation review
