@@ -1,4 +1,4 @@
-"""Files that nobody names: a worker died between keeping them and saying so, or never heard whether it was believed."""
+"""Files that nobody names: a process died between keeping them and saying so, or never heard whether it was believed."""
 
 import logging
 import re
@@ -11,30 +11,51 @@ from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from generation.models import Generation, Output
+from generation.models import Generation, Output, Picture
 
 log = logging.getLogger(__name__)
 OLD = timedelta(hours=1)
 PLACE = "orphans-after"  # where the last round stopped; forgotten, the next begins anew
+PICTURES = "orphans-after-picture"  # the same, among the pictures
 
 
 def sweep(most: int = 500) -> int:
-    """Look through the next `most` generations' folders; return how many files were thrown away.
+    """Look through the next `most` generations' folders and as many pictures; return how many files were thrown away.
 
     A file goes that no output names, if its generation has ended, or its attempt is over and the file an hour old.
-    Of an attempt in progress nothing is touched, and nothing that does not lie where `keep` puts files.
+    Of an attempt in progress nothing is touched, and nothing that does not lie where `keep` puts files. A picture goes
+    that no row names and that is an hour old: the request that brought it is over by then, whatever became of it.
     """
-    after = cache.get(PLACE, "")
-    folders = sorted(name for name in _list("outputs")[0] if re.fullmatch("[0-9a-f]{32}", name))
-    piece = [name for name in folders if name > after][:most]
+    gone = _outputs(most) + _pictures(most)
+    if gone:
+        log.warning("%s files that no row named were thrown away", gone)
+    return gone
+
+
+def _outputs(most: int) -> int:
+    piece = _next([name for name in _list("outputs")[0] if re.fullmatch("[0-9a-f]{32}", name)], PLACE, most)
     # First the generations, then the outputs: one that ends in between is taken for under way, and left for later.
     known = {row.pk: row for row in Generation.objects.filter(pk__in=map(UUID, piece)).only("pk", "state", "fence")}
     named = set(Output.objects.filter(generation__in=known).values_list("path", flat=True))
-    gone = sum(_clear(name, known.get(UUID(name)), named) for name in piece)
-    cache.set(PLACE, piece[-1] if len(piece) == most else "", timeout=7 * 86400)
-    if gone:
-        log.warning("%s files that no output named were thrown away", gone)
-    return gone
+    return sum(_clear(name, known.get(UUID(name)), named) for name in piece)
+
+
+def _pictures(most: int) -> int:
+    names = [name for name in _list("inputs")[1] if re.fullmatch("[0-9a-f]{32}[.][a-z]+", name)]
+    paths = [f"inputs/{name}" for name in _next(names, PICTURES, most)]
+    named = set(Picture.objects.filter(path__in=paths).values_list("path", flat=True))
+    orphans = [path for path in paths if path not in named and _old(path)]
+    for path in orphans:
+        default_storage.delete(path)
+    return len(orphans)
+
+
+def _next(names: list[str], place: str, most: int) -> list[str]:
+    """The piece of these names whose turn it is; where it ends is remembered at `place`."""
+    after = cache.get(place, "")
+    piece = sorted(name for name in names if name > after)[:most]
+    cache.set(place, piece[-1] if len(piece) == most else "", timeout=7 * 86400)
+    return piece
 
 
 def _clear(name: str, generation: Generation | None, named: set[str]) -> int:

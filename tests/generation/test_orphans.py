@@ -12,7 +12,7 @@ from django.db.models import F
 
 from generation import generations, scheduling
 from generation.media import erase, orphans
-from generation.models import Generation
+from generation.models import Generation, Picture
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def from_the_beginning():
-    cache.delete(orphans.PLACE)
+    cache.delete_many([orphans.PLACE, orphans.PICTURES])
 
 
 def left_behind(generation: Generation, attempt: int, *, old: bool = False) -> str:
@@ -116,3 +116,33 @@ def test_erasing_leaves_nothing_to_find(artist):
     left_behind(done, 7)
     erase(done)
     assert orphans.sweep() == 0
+
+
+# ---------------------------------------------------------------- pictures that clips begin from
+
+
+def brought(name: str = "", *, old: bool = False) -> str:
+    """A picture that was stored, and whose transaction never came to its end."""
+    path = default_storage.save(f"inputs/{name or makers.new_id().hex + '.png'}", ContentFile(b"a picture"))
+    if old:
+        hours_ago = time.time() - 2 * 3600
+        os.utime(default_storage.path(path), (hours_ago, hours_ago))
+    return path
+
+
+def test_a_picture_that_no_row_names_goes_after_an_hour_and_others_stay(artist):
+    named = Picture(
+        id=makers.new_id(), membership=artist.membership, path=brought(old=True), media_type="image/png", sha256="0" * 64,
+        size=9, width=64, height=64,
+    )  # fmt: skip
+    named.save(force_insert=True)
+    young, old, strange = brought(), brought(old=True), brought("readme.txt", old=True)
+    assert orphans.sweep() == 1
+    assert kept(named.path, young, old, strange) == [True, True, False, True]
+    assert orphans.sweep() == 0
+
+
+def test_pictures_are_gone_through_in_pieces_too(db):
+    for _ in range(5):
+        brought(old=True)
+    assert [orphans.sweep(most=2) for _ in range(4)] == [2, 2, 1, 0]
