@@ -12,7 +12,7 @@ from generation.models import Generation, ModelProfile, Output, Worker
 
 @admin.register(ModelProfile)
 class ModelProfileAdmin(ModelAdmin):
-    list_display = ("name", "slug", "pipeline", "pool", "credits_per_second", "enabled", "position")
+    list_display = ("name", "slug", "modality", "preset", "pool", "credits_per_second", "enabled", "position")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -34,4 +34,4 @@ class OutputAdmin(ReadOnly):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnly):
-    list_display = ("name", "pools", "started_at", "seen_at", "draining_since", "done", "failed_at")
+    list_display = ("name", "pools", "started_at", "seen_at", "draining_since", "done", "last_error", "failed_at")

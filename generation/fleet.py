@@ -11,6 +11,7 @@ from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
+from django.utils.timesince import timesince
 
 from gateway import audit, pulses
 from gateway.actors import Actor
@@ -81,6 +82,11 @@ def resume(worker: Worker, *, by: Actor) -> None:
     worker.refresh_from_db()
 
 
+def since(moment: datetime) -> str:
+    """How long ago that was, as people tell it."""
+    return "less than a minute" if timezone.now() - moment < timedelta(minutes=1) else timesince(moment)
+
+
 @dataclass
 class Machine:
     """A worker, as the fleet page shows it."""
@@ -92,6 +98,11 @@ class Machine:
     def silent(self) -> bool:
         """Not heard of lately: it died without a word, or can't reach the database."""
         return self.worker.seen_at < timezone.now() - pulses.FRESH
+
+    @property
+    def silence(self) -> str:
+        """For how long, as people tell it."""
+        return since(self.worker.seen_at)
 
     @property
     def warm(self) -> list[str]:
@@ -108,6 +119,11 @@ class Line:
     oldest: datetime | None = None
     drawn: int = 0
     workers: list[str] = field(default_factory=list)
+
+    @property
+    def waits(self) -> str:
+        """How long the oldest has been waiting, as people tell it."""
+        return since(self.oldest) if self.oldest else ""
 
 
 def machines() -> list[Machine]:

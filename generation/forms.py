@@ -8,7 +8,7 @@ from django import forms
 
 from generation.generations import SEED_LIMIT
 from generation.models import ModelProfile
-from generation.pictures import TYPES
+from generation.pictures import MEGABYTES, SIDES, TYPES
 
 WAITS = [
     ("", "Whenever a machine is free"),
@@ -40,7 +40,8 @@ class StudioForm(forms.Form):
     picture = forms.FileField(
         label="A picture to begin from",
         required=False,
-        widget=forms.FileInput(attrs={"accept": ", ".join(TYPES)}),
+        help_text=f"PNG, JPEG or WebP; at most {MEGABYTES} MB, {SIDES[0]} to {SIDES[1]} pixels a side. It is private.",
+        widget=forms.FileInput(attrs={"accept": ", ".join(TYPES), "data-bytes": MEGABYTES * 10**6}),
     )
 
     once = forms.UUIDField(widget=forms.HiddenInput, required=False, initial=uuid4)

@@ -25,10 +25,10 @@ T = TypeVar("T", int, str)
 
 def offered(by: Actor | None = None) -> list[ModelProfile]:
     """The models that can be asked for, by a guest those of their pass; the first is the default."""
-    models = ModelProfile.objects.filter(enabled=True)
-    if by is not None and by.guest_pass is not None and by.guest_pass.slugs:
-        models = models.filter(slug__in=by.guest_pass.slugs)
-    return list(models)
+    if by is None or by.guest_pass is None:
+        return list(ModelProfile.objects.filter(enabled=True))
+    slugs = by.guest_pass.slugs
+    return list(guests.lendable().filter(slug__in=slugs) if slugs else guests.lendable())
 
 
 def submit(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from gateway import actors, guest_passes, refusals
@@ -19,10 +19,15 @@ GIVEN_BACK = ("failed", "cancelled")
 
 def lend(*, by: Actor, models: list[str] | None = None, **terms: object) -> tuple[GuestPass, str]:
     """Issue a guest pass for these models (none named: all); see gateway.guest_passes.issue. Raises UnknownModel."""
-    offered = set(ModelProfile.objects.filter(enabled=True).values_list("slug", flat=True))
+    offered = set(lendable().values_list("slug", flat=True))
     if unknown := [slug for slug in models or [] if slug not in offered]:
         raise refusals.UnknownModel(model=unknown[0], models=", ".join(sorted(offered)) or "none yet", param="models")
     return guest_passes.issue(by=by, models=models, **terms)  # type: ignore[arg-type]
+
+
+def lendable() -> QuerySet[ModelProfile]:
+    """What guests can draw with: their page has no place for a picture to begin from."""
+    return ModelProfile.objects.filter(enabled=True).exclude(modality="image-to-video")
 
 
 def with_use(passes: GuestPassQuerySet) -> GuestPassQuerySet:

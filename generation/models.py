@@ -121,6 +121,11 @@ class ModelProfile(Row):
         """Whether a clip of it begins from a picture."""
         return self.modality == "image-to-video"
 
+    @property
+    def speed(self) -> str:
+        """Its preset, as an artist reads it."""
+        return SPEEDS.get(self.preset, self.preset)
+
     def price(self, seconds: int) -> int:
         """Credits for a clip of so many seconds; a picture costs what one second does."""
         return max(seconds, 1) * self.credits_per_second
@@ -175,6 +180,23 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def of_guest(self, guest_pass: GuestPass, clip: UUID) -> "GenerationQuerySet":
         """What a guest's own address names, while the pass is in force."""
         return self.filter(guest_pass__in=GuestPass.objects.in_force().filter(pk=guest_pass.pk), guest_clip=clip)
+
+
+#: What its artist reads of a speed preset.
+SPEEDS = {
+    "reference": "reference: as its makers run it",
+    "tuned": "tuned: sooner, and the same up to rounding",
+    "fast": "fast: much sooner, and the picture differs a little",
+}
+#: What the stages of a run are called to whom it was drawn for, in their order.
+STAGES = {
+    "load": "reading the model",
+    "text": "reading the words",
+    "denoise": "the steps",
+    "decode": "the pictures",
+    "encode": "the file",
+    "store": "keeping it",
+}
 
 
 class Generation(Living):
@@ -293,6 +315,23 @@ class Generation(Living):
     def percent(self) -> int:
         """Progress, 0 to 100; the file is not there before 100."""
         return 100 if self.state == "completed" else min(99, 100 * self.step // self.steps)
+
+    @property
+    def speed(self) -> str:
+        """Its preset, as its artist reads it."""
+        return SPEEDS.get(self.preset, self.preset)
+
+    @property
+    def took(self) -> float:
+        """Seconds that its last run took in all; 0 where nothing was measured."""
+        return float(sum(self.timings.values()))
+
+    @property
+    def stages(self) -> list[tuple[str, float]]:
+        """In the words that its artist reads, what each stage took that can be felt."""
+        known = [(words, self.timings[stage]) for stage, words in STAGES.items() if stage in self.timings]
+        others = [(stage, took) for stage, took in self.timings.items() if stage not in STAGES]
+        return [(words, took) for words, took in known + others if took >= 0.05]
 
     @property
     def targets(self) -> dict[str, UUID | None]:

@@ -1,5 +1,5 @@
 // The studio's form: what the chosen model offers, what it costs, how many words it reads and which of them it does not
-// know, examples that fill the box, words that are put in where the cursor stands.
+// know, examples that fill the box, words that are put in where the cursor stands, and the picture that it begins from.
 
 const form = document.querySelector("[data-studio]");
 
@@ -14,6 +14,8 @@ if (form) {
   const prompt = form.elements.prompt;
   const steps = form.elements.steps;
   const begins = form.querySelector("[data-begins]");
+  const picture = form.elements.picture;
+  let brought; // the picture as the browser decoded it
 
   const offer = (select, values, text) => {
     const kept = values.includes(select.value) ? select.value : values[0];
@@ -43,8 +45,13 @@ if (form) {
   const showModel = () => {
     const { seconds: lengths, sizes, steps: usual, maxSteps } = chosen();
     offer(seconds, lengths.split(" "), (value) => (value === "0" ? "one picture" : `${value} s`));
-    if (begins) begins.hidden = chosen().picture === undefined;
     if (size) offer(size, sizes.split(" "), (value) => value.replace("x", " × "));
+    if (begins) {
+      begins.hidden = chosen().picture === undefined;
+      picture.disabled = begins.hidden; // what is not shown is not sent
+      picture.required = !begins.hidden;
+      showPicture();
+    }
     if (steps) Object.assign(steps, { placeholder: usual, max: maxSteps });
     for (const part of form.querySelectorAll("[data-of-model]")) part.hidden = part.dataset.ofModel !== model.value;
     showPrice();
@@ -67,6 +74,37 @@ if (form) {
     showStrange();
   };
 
+  // What the server would refuse is said before it is sent. Only the server reads the file for certain.
+  const bring = async () => {
+    const [file] = picture.files;
+    const { bytes } = picture.dataset;
+    if (file) begins.querySelector("[data-again]")?.remove();
+    brought?.close();
+    brought = undefined;
+    const wrong = file?.type && !picture.accept.includes(file.type) ? "Only PNG, JPEG and WebP can be read." : "";
+    const large = file?.size > Number(bytes) ? `This file has ${(file.size / 1e6).toFixed(1)} MB; at most ${bytes / 1e6} are taken.` : "";
+    picture.setCustomValidity(wrong || large);
+    picture.reportValidity();
+    if (file && picture.validity.valid) {
+      const decoded = await createImageBitmap(file).catch(() => undefined);
+      if (file === picture.files[0]) brought = decoded;
+      else decoded?.close(); // another was chosen meanwhile
+    }
+    showPicture();
+  };
+
+  // Cropped around its middle, as the worker does it.
+  const showPicture = () => {
+    const canvas = begins.querySelector("[data-preview]");
+    const [width, height] = size.value.split("x").map(Number);
+    canvas.hidden = !brought || !width;
+    if (canvas.hidden) return;
+    Object.assign(canvas, { width, height });
+    const scale = Math.max(width / brought.width, height / brought.height);
+    const [shownWidth, shownHeight] = [brought.width * scale, brought.height * scale];
+    canvas.getContext("2d").drawImage(brought, (width - shownWidth) / 2, (height - shownHeight) / 2, shownWidth, shownHeight);
+  };
+
   const fill = (text) => {
     prompt.value = text;
     showWords();
@@ -74,6 +112,8 @@ if (form) {
 
   model.addEventListener("change", showModel);
   seconds.addEventListener("change", showPrice);
+  picture?.addEventListener("change", bring);
+  if (begins) size.addEventListener("change", showPicture);
   prompt.addEventListener("input", showWords);
   for (const example of form.querySelectorAll("[data-fill]")) {
     example.addEventListener("click", (event) => {
@@ -93,4 +133,5 @@ if (form) {
   const asked = new URLSearchParams(location.search).get("prompt");
   if (asked && !prompt.value) fill(asked);
   showModel();
+  if (picture?.files.length) bring(); // the browser's “back” kept it
 }

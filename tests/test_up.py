@@ -175,6 +175,7 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
             *(
                 "/program",
                 "/program/works?q=Ines",
+                "/program/fleet",
                 "/program/invitations",
                 "/program/members",
                 "/program/brakes",

@@ -13,7 +13,7 @@ from gateway import access, allowances, guest_passes, refusals
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.views import page
-from generation import generations, guests
+from generation import guests
 from generation.forms import GuestPassForm
 
 PAGE = "/access/guest-passes"
@@ -23,7 +23,7 @@ PAGE = "/access/guest-passes"
 @require_http_methods(["GET", "HEAD", "POST"])
 def passes(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Lend a part of the allowance by link; the link is shown this once."""
-    models = generations.offered()
+    models = list(guests.lendable())
     form = GuestPassForm(request.POST or None, models=models)
     refusal: refusals.Refused | None = None
     link = ""

@@ -1,4 +1,4 @@
-"""Files that nobody names: a process died between keeping them and saying so, or never heard whether it was believed."""
+"""Files that nobody names: whoever kept them died before saying so, or never heard whether they were believed."""
 
 import logging
 import re

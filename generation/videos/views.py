@@ -23,7 +23,12 @@ class Videos(Resource):
     def post(self, request: Request) -> Response:
         asked = VideoRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        generation = generations.submit(by=self.actor, **asked.validated_data)
+        try:
+            generation = generations.submit(by=self.actor, **asked.validated_data)
+        except refusals.Refused as refused:
+            if refused.param == "picture":
+                refused.param = "input_reference"  # as it is called here
+            raise
         generation = own(self.actor, generation.pk)
         return Response(video(with_places([generation])[0]), headers={"openai-poll-after-ms": POLL_MS})
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.template.loader import render_to_string
@@ -49,8 +49,11 @@ class Size:
 
 def size(by: Actor) -> Size:
     """What `by` would take along now."""
-    found = works.files(by).aggregate(bytes=Sum("size", default=0))
-    return Size(works.of(by).count(), works.files(by).count(), found["bytes"])
+    found = [
+        kept.aggregate(files=Count("pk"), bytes=Sum("size", default=0))
+        for kept in (works.files(by), works.pictures(by))
+    ]
+    return Size(works.of(by).count(), sum(each["files"] for each in found), sum(each["bytes"] for each in found))
 
 
 def lately(by: Actor) -> QuerySet[Export]:

@@ -45,6 +45,11 @@ def files(by: Actor) -> Any:
     return Output.objects.filter(generation__membership__user=by.user)
 
 
+def pictures(by: Actor) -> Any:
+    """What they brought for clips to begin from."""
+    return Picture.objects.filter(membership__user=by.user)
+
+
 def _work(work: Generation, by: Actor) -> Iterator[Member]:
     folder = f"works/{work.created_at:%Y-%m-%d}-{work.pk.hex}"
     outputs = sorted(work.outputs.all(), key=lambda output: output.kind)

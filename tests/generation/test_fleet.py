@@ -125,8 +125,29 @@ def test_the_page_shows_each_worker_and_each_pool(artist: Actor, admin: Actor, b
     browser.post(f"/program/fleet/{idle.pk.hex}/drain")
     shown = browser.get("/program/fleet").content.decode()
     assert f"drained by {admin.user}" in shown and '<span class="state hand">nobody</span>' in shown, "the large pool"
+    assert "empty, it can be stopped" in shown
     browser.post(f"/program/fleet/{idle.pk.hex}/resume")
     assert "drained by" not in browser.get("/program/fleet").content.decode()
+    browser.post(f"/program/fleet/{machine.pk.hex}/drain")
+    assert "finishes its clip" in browser.get("/program/fleet").content.decode()
+    told = [(entry.action, entry.actor_id) for entry in audit.of(idle)]
+    assert told == [("worker.drained", admin.user.pk), ("worker.resumed", admin.user.pk)]
+
+
+@pytest.mark.parametrize("who", ["artist", "reviewer"])
+def test_the_page_drains_and_resumes_for_admins_alone(who: str, browser_of: Any, request: pytest.FixtureRequest):
+    browser, machine = browser_of(request.getfixturevalue(who)), makers.worker()
+    assert browser.get("/program/fleet").status_code == 403
+    for act in ("drain", "resume"):
+        assert browser.post(f"/program/fleet/{machine.pk.hex}/{act}").status_code == 403
+    assert not audit.of(machine).exists() and Worker.objects.get().draining_since is None
+
+
+def test_who_was_silent_for_seconds_is_not_silent_for_no_minutes(admin: Actor, artist: Actor, browser_of: Any):
+    silent(makers.worker(), seconds=50)
+    makers.queued(artist)
+    shown = browser_of(admin).get("/program/fleet").content.decode()
+    assert "silent for less than a minute" in shown and "<td>less than a minute</td>" in shown
 
 
 def test_without_workers_it_says_how_to_start_one(admin: Actor, browser_of: Any):

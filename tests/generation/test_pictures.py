@@ -1,7 +1,10 @@
 """A picture that a clip begins from: who may bring which, where it lies, who sees it, and how it is fitted."""
 
+import hashlib
+import html
 import io
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -10,12 +13,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from PIL import Image
 
-from gateway import actors, refusals
+from gateway import actors, allowances, refusals
 from gateway.actors import Actor
 from generation import generations, media, scheduling
 from generation.media import fit
 from generation.models import Generation, ModelProfile, Picture
+from review import dossier
 from tests import makers
+from tests.generation.engines.families import CASES
+from tests.generation.test_families import offered
 
 pytestmark = pytest.mark.django_db
 
@@ -155,9 +161,91 @@ def test_by_the_studio_and_by_rest(animate, artist, browser_of, client_of):
     assert Picture.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("brought", "code", "words"),
+    [
+        (None, "picture_needed", "Animate begins from a picture: bring one, as PNG, JPEG or WebP."),
+        (lambda: picture(kind="GIF"), "picture_unreadable", "PNG, JPEG and WebP can."),
+        (lambda: picture(63, 200), "picture_sides", "63 × 200 pixels; each side has to have 64 to 8192."),
+        (lambda: SimpleUploadedFile("x.png", bytes(20_000_001)), "picture_too_large", "at most 20 MB are taken."),
+    ],
+)
+def test_each_door_says_what_is_allowed_and_charges_nothing(
+    animate, artist, browser_of, client_of, brought, code, words
+):
+    form = {"prompt": "it turns, slowly", "model": "animate", "seconds": 1, "size": "96x64"}
+    answer = browser_of(artist).post("/studio", {**form, "picture": brought()} if brought else form)
+    page = answer.content.decode()
+    assert answer.status_code == 400 and words in html.unescape(page) and "it turns, slowly" in page
+    assert ("Choose the picture again" in page) is (brought is not None), "a browser does not send it back by itself"
+    sent = {"prompt": "it turns", "model": "animate", **({"input_reference": brought()} if brought else {})}
+    answer = client_of(artist).post("/v1/videos", sent, format="multipart")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, code, "input_reference")
+    assert words in error["message"]
+    assert not Generation.objects.exists() and allowances.current(artist.membership).held == 0
+
+
+def test_an_empty_file_and_words_in_its_place_are_refused_by_rest(animate, artist, client_of):
+    for nothing in (SimpleUploadedFile("x.png", b""), "https://example.org/a.png"):
+        sent = {"prompt": "it turns", "model": "animate", "input_reference": nothing}
+        answer = client_of(artist).post("/v1/videos", sent, format="multipart")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input_reference")
+    assert not Generation.objects.exists()
+
+
+def test_a_guest_is_offered_no_model_that_begins_from_a_picture(animate, artist):
+    """There is no place on their page to bring one."""
+    secret = makers.lent(artist)
+    guest = makers.visitor(secret)
+    assert [model.slug for model in generations.offered(guest)] == ["sketch"]
+    with pytest.raises(refusals.UnknownModel):
+        generations.submit(by=guest, prompt="it turns", model="animate", picture=picture())
+    with pytest.raises(refusals.UnknownModel):
+        makers.lent(artist, models=["animate"])
+
+
 def test_without_such_a_model_the_studio_asks_for_none(artist, browser_of):
     makers.sketch()
     assert 'name="picture"' not in browser_of(artist).get("/studio").content.decode()
+
+
+def test_a_clip_is_drawn_from_it_whichever_door_it_came_by(
+    transactional_db, tmp_path, settings, artist, stranger, browser_of, client_of, draw
+):
+    """The tiny pipeline of a real family, by the real worker; another picture makes another clip."""
+    case = CASES["cogvideox-i2v"]
+    settings.MODELS_DIR = tmp_path
+    case.save(tmp_path / "tiny")
+    offered(case, "tiny", modality="image-to-video")
+    asked = {"prompt": "it turns", "model": "tiny", "seed": 7}
+    browser, client = browser_of(artist), client_of(artist)
+    sent = client.post("/v1/videos", {**asked, "input_reference": picture(kind="JPEG")}, format="multipart").json()
+    for brought in (picture(kind="JPEG"), picture(100, 200)):
+        form = {**asked, "seconds": 1, "size": "16x24", "picture": brought}
+        assert browser.post("/studio", form).status_code == 302
+    for _ in range(3):
+        assert draw().state == "completed"
+    video = client.get(f"/v1/videos/{sent['id']}").json()
+    assert (video["status"], video["input_reference"]["size"]) == ("completed", "200x100")
+    assert client.get(f"/v1/videos/{sent['id']}/content").status_code == 200
+    first, same, other = Generation.objects.order_by("id")
+    sums = [work.outputs.get(kind="video").sha256 for work in (first, same, other)]
+    assert sums[0] == sums[1] != sums[2]
+
+    page = browser.get(f"/mine/{first.pk.hex}").content.decode()
+    assert f'src="/generations/{first.pk.hex}/picture"' in page
+    assert "reference: as its makers run it" in page and "<dt>Took</dt>" in page
+    archive = ZipFile(io.BytesIO(b"".join(dossier.stream(dossier.begin(by=artist), by=artist))))
+    found = [name for name in archive.namelist() if f"{first.pk.hex}/begins-from" in name]
+    assert [hashlib.sha256(archive.read(name)).hexdigest() for name in found] == [first.picture.sha256]
+    assert dossier.size(artist).files == 3 * 4
+    for answer in (
+        browser_of(stranger).get(f"/generations/{first.pk.hex}/picture"),
+        client_of(stranger).get(f"/v1/videos/{sent['id']}"),
+        client_of(stranger).get(f"/v1/videos/{sent['id']}/content"),
+    ):
+        assert answer.status_code == 404
 
 
 # ---------------------------------------------------------------- how it is fitted
