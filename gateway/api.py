@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
@@ -54,6 +56,8 @@ class Resource(APIView):
 
 def error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """Every "no" in the one body, also DRF's own."""
+    if isinstance(exception, RequestDataTooBig):
+        exception = refusals.RequestTooLarge(limit=round(settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1e6, 1))
     if isinstance(exception, refusals.Refused):
         return _answer(exception, exception.status)
     if isinstance(exception, (Http404, exceptions.NotFound)):

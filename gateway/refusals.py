@@ -567,6 +567,12 @@ class PictureSides(Refused):
     status = 400
 
 
+class RequestTooLarge(Refused):
+    """A request has at most {limit} MB beside its files: send what is large as a file of a multipart form."""
+
+    status = 413
+
+
 class NothingToSubmit(Refused):
     """This generation is {state}: only a completed one has a clip to submit."""
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gateway import access, refusals
 from gateway.actors import Actor
-from generation import fleet
+from generation import fleet, room
 from generation.models import Worker
 
 
@@ -18,7 +19,12 @@ from generation.models import Worker
 def show_fleet(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Each worker and what it does, each pool and what waits in it."""
     machines = fleet.machines()
-    return render(request, "generation/fleet.html", {"machines": machines, "lines": fleet.lines(machines)})
+    context = {
+        "machines": machines,
+        "lines": fleet.lines(machines),
+        "too_little": None if room.enough() else settings.MIN_FREE_MB,
+    }
+    return render(request, "generation/fleet.html", context)
 
 
 @access.admins

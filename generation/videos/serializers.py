@@ -1,8 +1,11 @@
 """Video, as the openai SDK reads it."""
 
+import re
+from base64 import b64decode
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from rest_framework import serializers
 
 from gateway import brakes
@@ -31,6 +34,32 @@ class Deadline(serializers.Field[Any, Any, Any, Any]):
         return moment
 
 
+class Reference(serializers.FileField):
+    """A picture: a file of a multipart form, or {"image_url": "data:image/png;base64,…"}.
+
+    Into a form the SDK writes the second as `input_reference[image_url]`. Nothing is fetched from an address.
+    """
+
+    default_error_messages = {
+        "elsewhere": "send the picture itself, as a file or a data: URL in base64; nothing is fetched from elsewhere.",
+    }
+
+    def get_value(self, dictionary: Any) -> Any:
+        told = {key: dictionary.get(f"{self.field_name}[{key}]") for key in ("image_url", "file_id")}
+        return told if any(told.values()) else super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> UploadedFile:
+        if isinstance(data, dict):
+            head, _, body = str(data.get("image_url", "")).partition(",")
+            try:
+                if not re.fullmatch("data:image/[a-z]+;base64", head):
+                    self.fail("elsewhere")
+                data = SimpleUploadedFile("picture", b64decode(body, validate=True))
+            except ValueError:
+                self.fail("elsewhere")
+        return cast(UploadedFile, super().to_internal_value(data))
+
+
 class VideoRequest(serializers.Serializer[Any]):
     """What POST /v1/videos takes, as JSON or multipart. What its model does not offer, the rule refuses."""
 
@@ -41,7 +70,7 @@ class VideoRequest(serializers.Serializer[Any]):
     seed = serializers.IntegerField(required=False)
     steps = serializers.IntegerField(required=False)
     guidance = serializers.FloatField(required=False)
-    input_reference = serializers.FileField(required=False, source="picture")
+    input_reference = Reference(required=False, source="picture")
     cancel_after = Deadline(required=False)
 
 

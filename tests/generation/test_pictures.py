@@ -3,6 +3,7 @@
 import hashlib
 import html
 import io
+from base64 import b64encode
 from typing import Any
 from zipfile import ZipFile
 
@@ -186,12 +187,41 @@ def test_each_door_says_what_is_allowed_and_charges_nothing(
     assert not Generation.objects.exists() and allowances.current(artist.membership).held == 0
 
 
-def test_an_empty_file_and_words_in_its_place_are_refused_by_rest(animate, artist, client_of):
+def test_what_is_no_file_is_refused_by_rest_and_so_is_a_picture_for_a_model_of_words(animate, artist, client_of):
+    makers.sketch()
+    client, asked = client_of(artist), {"prompt": "it turns", "model": "animate"}
     for nothing in (SimpleUploadedFile("x.png", b""), "https://example.org/a.png"):
-        sent = {"prompt": "it turns", "model": "animate", "input_reference": nothing}
-        answer = client_of(artist).post("/v1/videos", sent, format="multipart")
+        answer = client.post("/v1/videos", {**asked, "input_reference": nothing}, format="multipart")
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input_reference")
+    for told in (
+        {"image_url": "https://example.org/a.png"},
+        {"file_id": "file_1"},
+        {"image_url": "data:image/png;base64,%"},
+    ):
+        nested = {f"input_reference[{key}]": value for key, value in told.items()}
+        for answer in (
+            client.post("/v1/videos", {**asked, "input_reference": told}, format="json"),
+            client.post("/v1/videos", {**asked, **nested}, format="multipart"),
+        ):
+            assert answer.status_code == 400 and "data: URL" in answer.json()["error"]["message"]
+    answer = client.post("/v1/videos", {"prompt": "it turns", "input_reference": picture()}, format="multipart")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "picture_not_taken")
     assert not Generation.objects.exists()
+
+
+def test_a_data_url_is_a_picture_too_as_the_sdk_and_json_write_it(animate, artist, client_of):
+    url = f"data:image/png;base64,{b64encode(picture().read()).decode()}"
+    client, asked = client_of(artist), {"prompt": "it turns", "model": "animate"}
+    for answer in (
+        client.post("/v1/videos", {**asked, "input_reference": {"image_url": url}}, format="json"),
+        client.post("/v1/videos", {**asked, "input_reference[image_url]": url}, format="multipart"),
+    ):
+        assert answer.status_code == 200, answer.content
+    assert len(set(Picture.objects.values_list("sha256", flat=True))) == 1 and Picture.objects.count() == 2
+    large = {**asked, "input_reference": {"image_url": url + "A" * 2_700_000}}
+    answer = client.post("/v1/videos", large, format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
+    assert "at most 2.6 MB beside its files" in answer.json()["detail"]
 
 
 def test_a_guest_is_offered_no_model_that_begins_from_a_picture(animate, artist):

@@ -15,13 +15,14 @@ def full(settings):
     settings.MIN_FREE_MB = 10**12  # nobody's disk has so much
 
 
-def test_a_nearly_full_disk_takes_nothing_new_and_charges_nothing(artist, client_of, browser_of, full):
+def test_a_nearly_full_disk_takes_nothing_new_and_charges_nothing(artist, admin, client_of, browser_of, full):
     makers.sketch()
     answer = client_of(artist).post("/v1/videos", {"prompt": "a red circle"}, format="json")
     assert (answer.status_code, answer.json()["error"]["code"], answer["Retry-After"]) == (507, "disk_full", "300")
     asked = {"prompt": "a red circle", "model": "sketch", "seconds": "1", "size": "256x256"}
     page = browser_of(artist).post("/studio", asked)
     assert (page.status_code, "too little room" in page.content.decode()) == (507, True)
+    assert "MB are free for the works" in browser_of(admin).get("/program/fleet").content.decode()
     assert not Generation.objects.exists()
     assert allowances.current(artist.membership).held == 0
 
