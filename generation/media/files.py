@@ -139,9 +139,14 @@ def erase(generation: Generation) -> None:
     """
     for path in generation.outputs.values_list("path", flat=True):
         default_storage.delete(path)
+    erase_picture(generation)
+    _empty(f"outputs/{generation.pk.hex}")
+
+
+def erase_picture(generation: Generation) -> None:
+    """Throw away what it begins from, if anything."""
     if generation.picture is not None:
         default_storage.delete(generation.picture.path)
-    _empty(f"outputs/{generation.pk.hex}")
 
 
 def _empty(folder: str) -> None:

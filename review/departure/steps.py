@@ -135,7 +135,9 @@ def _works(departure: Departure, after: str) -> str | None:
     batch = list(rows.filter(pk__gt=after)[:WORKS] if after else rows[:WORKS])
     kept = _kept(departure, [work.pk for work in batch])
     for work in batch:
-        if work.pk not in kept:
+        if work.pk in kept:
+            media.erase_picture(work)  # that was never on view
+        else:
             media.erase(work)
     with _batch(departure):
         Fingerprint.objects.filter(output__generation__in=[work for work in batch if work.pk not in kept]).delete()

@@ -1,5 +1,6 @@
 """Somebody goes for good: nothing that could name them is left but what was said to stay, whatever dies midway."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, models
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.test import Client
+from PIL import Image
 
 from gateway import (
     actors,
@@ -29,10 +32,11 @@ from gateway.actors import Actor
 from gateway.models import Brake, Departure, Detail, Entry, LedgerEntry, Notice, Token, User
 from gateway.triggers import ERASED
 from generation import media
-from review import appeals, conflicts, decisions, departure, queue
+from generation.models import ModelProfile
+from review import appeals, conflicts, decisions, departure, publishing, queue
 from review.departure import steps
 from review.departure.texts import TABLES
-from review.models import Decision, Publication, Revision
+from review.models import Decision, Publication, Revision, Submission
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -240,6 +244,24 @@ def test_it_goes_on_after_every_kill(rich, stranger, monkeypatch):
     assert EmailAddress.objects.filter(user=user).count() == 0
     actions = Entry.objects.filter(subject_id=asked.pk).values_list("action", flat=True)
     assert [actions.filter(action=f"departure.{what}").count() for what in ("asked", "begun", "done")] == [1, 1, 1]
+
+
+def test_what_stays_on_view_leaves_the_picture_that_it_began_from(artist, reviewer, no_undo, settings):
+    """That was never on view."""
+    settings.DEPARTURE_DAYS = 0
+    model = makers.sketch()
+    ModelProfile.objects.filter(pk=model.pk).update(modality="image-to-video")
+    brought = io.BytesIO()
+    Image.new("RGB", (320, 320), "red").save(brought, "PNG")
+    picture = SimpleUploadedFile("me.png", brought.getvalue(), "image/png")
+    work = makers.drawn(makers.queued(artist, model="sketch", picture=picture))
+    submission = makers.submitted(artist, work)
+    makers.decided(submission, by=reviewer)
+    publishing.sign_off(Submission.objects.get(pk=submission.pk), by=artist, revision=1, name="An artist")
+    assert default_storage.exists(work.picture.path)
+    gone(departure.ask(by=artist, kind="anonymise", keeps_public=True))
+    assert not default_storage.exists(work.picture.path)
+    assert default_storage.exists(work.outputs.get(kind="video").path)
 
 
 def test_the_last_letter_waits_for_the_mail_as_long_as_a_link_is_in_it(rich):
