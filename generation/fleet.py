@@ -6,8 +6,10 @@ A worker's parent process registers it and keeps `seen_at` fresh; what its engin
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db.models import Count, F, Min, Q
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, F, Min, Q, Value
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
@@ -15,21 +17,23 @@ from django.utils.timesince import timesince
 
 from gateway import audit, pulses
 from gateway.actors import Actor
-from generation import engines
-from generation.models import Generation, Worker
+from generation import engines, model_files
+from generation.models import Generation, ModelProfile, Worker
 
 FORGOTTEN = timedelta(days=1)  # a worker that fell silent and never came back
 
 
 def register(name: str, pools: Collection[str]) -> None:
     """A worker has started. One that an admin drains stays drained, and its last error stays, however it went."""
-    fresh = {"pools": sorted(pools), "engines": {}, "started_at": Now(), "seen_at": Now()}
+    fresh = {"pools": sorted(pools), "engines": {}, "holds": model_files.here(), "started_at": Now(), "seen_at": Now()}
     Worker.objects.update_or_create(name=name, defaults=fresh)
 
 
 def beat(name: str, pools: Collection[str]) -> None:
-    """It lives. One whose row is not there (the database was away when it started) is registered now."""
-    if not Worker.objects.filter(name=name).update(seen_at=Now()):
+    """It lives, and has these models' files. One without a row is registered now: when it started, the database
+    was away.
+    """
+    if not Worker.objects.filter(name=name).update(seen_at=Now(), holds=model_files.here()):
         register(name, pools)
 
 
@@ -87,6 +91,31 @@ def since(moment: datetime) -> str:
     return "less than a minute" if timezone.now() - moment < timedelta(minutes=1) else timesince(moment)
 
 
+def living() -> list[Worker]:
+    """The workers seen lately, drained ones too."""
+    return list(Worker.objects.filter(seen_at__gt=Now() - pulses.FRESH).order_by("name"))
+
+
+def claiming(pool: str, workers: Collection[Worker]) -> list[Worker]:
+    """Those of `workers` that claim from `pool`: it is theirs, and no admin drains them."""
+    return [worker for worker in workers if pool in worker.pools and worker.draining_since is None]
+
+
+def absent(pool: str, workers: Collection[Worker], models: Collection[UUID]) -> set[UUID]:
+    """Which of these models nobody of `workers` in `pool` has the files of. Without a worker there is no telling, nor
+    with one that has not told.
+    """
+    serving = [worker for worker in workers if pool in worker.pools]
+    if not serving or any(worker.holds is None for worker in serving):
+        return set()
+    return set(models).difference(*(worker.holds or [] for worker in serving))
+
+
+def warm(worker: Worker) -> list[str]:
+    """The models in its memory, by slug."""
+    return list(dict.fromkeys(slug for told in worker.engines.values() for slug in told.get("warm", [])))
+
+
 @dataclass
 class Machine:
     """A worker, as the fleet page shows it."""
@@ -107,18 +136,19 @@ class Machine:
     @property
     def warm(self) -> list[str]:
         """The models in its memory, by slug."""
-        return list(dict.fromkeys(slug for told in self.worker.engines.values() for slug in told.get("warm", [])))
+        return warm(self.worker)
 
 
 @dataclass
 class Line:
-    """A pool: what waits in it, since when, what is being drawn, and by how many that live and claim."""
+    """A pool: what waits in it, since when, what is being drawn, and by whom that lives and claims."""
 
     pool: str
     waiting: int = 0
     oldest: datetime | None = None
     drawn: int = 0
     workers: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  # models that wait here and whose files no machine has
 
     @property
     def waits(self) -> str:
@@ -146,12 +176,18 @@ def lines(found: list[Machine]) -> list[Line]:
             waiting=Count("pk", filter=Q(state="queued")),
             oldest=Min("created_at", filter=Q(state="queued")),
             drawn=Count("pk", filter=Q(state="in_progress")),
+            absent=ArrayAgg("model_id", filter=Q(state="queued"), distinct=True, default=Value([])),
         )
     )
-    pools = {row["pool"]: Line(**row) for row in rows}
+    pools = {}
+    slugs = dict(ModelProfile.objects.values_list("pk", "slug"))
+    workers = [machine.worker for machine in found if not machine.silent]
+    for row in rows:
+        row["absent"] = sorted(slugs[pk] for pk in absent(row["pool"], workers, row["absent"]))
+        pools[row["pool"]] = Line(**row)
     for machine in found:
         for pool in machine.worker.pools:
-            line = pools.setdefault(pool, Line(pool))
-            if not machine.silent and machine.worker.draining_since is None:
-                line.workers.append(machine.worker.name)
+            pools.setdefault(pool, Line(pool))
+    for line in pools.values():
+        line.workers = [worker.name for worker in claiming(line.pool, workers)]
     return sorted(pools.values(), key=lambda line: line.pool)

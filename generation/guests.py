@@ -117,7 +117,7 @@ def stop_revoked() -> None:
 
 
 def _stop(generations: GenerationQuerySet, *, by: Actor) -> None:
-    for generation in generations.exclude(state__in=Generation.ENDED):
+    for generation in generations.filter(state__in=["queued", "in_progress"]):  # as the index has it
         try:
             endings.give_up(generation, "cancelled", by=by)
         except refusals.WrongState:

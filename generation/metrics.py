@@ -10,12 +10,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from generation import room
+from generation import fleet, room
 
 LINE = """
-select pool, count(*) filter (where state = 'queued'), count(*) filter (where state = 'in_progress'),
-       coalesce(extract(epoch from statement_timestamp() - min(created_at) filter (where state = 'queued')), 0)::float
-  from generation_generation where state = 'queued' or state = 'in_progress' group by pool
+select q.pool, q.model_id, m.slug, q.waiting, q.drawn,
+       coalesce(extract(epoch from statement_timestamp() - q.oldest), 0)::float
+  from (
+    select pool, model_id, count(*) filter (where state = 'queued') as waiting,
+           count(*) filter (where state = 'in_progress') as drawn,
+           min(created_at) filter (where state = 'queued') as oldest
+      from generation_generation where state = 'queued' or state = 'in_progress' group by 1, 2
+  ) q join generation_modelprofile m on m.id = q.model_id
 """
 ENDED = """
 select m.slug, g.state, g.error_code, count(*)
@@ -37,7 +42,7 @@ select coalesce(sum(greatest(
            fence - handed_back - case when state = 'queued' or error_code = 'worker_lost' then 0 else 1 end, 0
        )), 0)
   from generation_generation
- where state = 'queued' or state = 'in_progress' or ended_at > statement_timestamp() - interval '1 hour'
+ where state = 'queued' and fence > 0 or state = 'in_progress' or ended_at > statement_timestamp() - interval '1 hour'
 """
 SEEN = "select kind, name, extract(epoch from statement_timestamp() - seen_at)::float from gateway_pulse"
 
@@ -47,19 +52,29 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every figure at this moment."""
-        for part in (self.line, self.ended, self.stages, self.lost, self.processes, self.disk):
+        for part in (self.line, self.ended, self.stages, self.lost, self.processes, self.memory, self.disk):
             yield from part()
 
     def line(self) -> Iterator[Metric]:
-        """What waits and is drawn."""
+        """What waits and is drawn, and what waits for files that no machine has."""
         waiting = GaugeMetricFamily("gateway_queued", "Generations that wait", labels=["pool"])
         running = GaugeMetricFamily("gateway_in_progress", "Generations being drawn", labels=["pool"])
         oldest = GaugeMetricFamily("gateway_queued_oldest_seconds", "Age of the oldest that waits", labels=["pool"])
-        for pool, queued, drawn, age in _rows(LINE):
-            waiting.add_metric([pool], queued)
-            running.add_metric([pool], drawn)
-            oldest.add_metric([pool], age)
-        yield from (waiting, running, oldest)
+        absent = GaugeMetricFamily(
+            "gateway_queued_without_files", "That wait, and no machine has the files", labels=["pool", "model"]
+        )
+        workers = fleet.living()
+        pools: dict[str, list[tuple[int, int, float]]] = {}
+        for pool, model, slug, *figures in _rows(LINE):
+            pools.setdefault(pool, []).append((figures[0], figures[1], figures[2]))
+            if figures[0] and fleet.absent(pool, workers, [model]):
+                absent.add_metric([pool, slug], figures[0])
+        for pool, models in pools.items():
+            queued, drawn, ages = zip(*models, strict=True)
+            waiting.add_metric([pool], sum(queued))
+            running.add_metric([pool], sum(drawn))
+            oldest.add_metric([pool], max(ages))
+        yield from (waiting, running, oldest, absent)
 
     def ended(self) -> Iterator[Metric]:
         """How generations ended, and why."""
@@ -99,6 +114,17 @@ class Figures(Collector):
         for kind, name, seconds in _rows(SEEN):
             family.add_metric([kind, name], seconds)
         yield family
+
+    def memory(self) -> Iterator[Metric]:
+        """The GPUs' memory, as the workers that live told it last."""
+        total = GaugeMetricFamily("gateway_gpu_memory_bytes", "Memory of a worker's GPU", labels=["worker"])
+        free = GaugeMetricFamily("gateway_gpu_memory_free_bytes", "Of it, what is free", labels=["worker"])
+        for worker in fleet.living():
+            for told in worker.engines.values():
+                if str(told.get("device", "")).startswith("cuda"):
+                    total.add_metric([worker.name], told["memory"]["total"])
+                    free.add_metric([worker.name], told["memory"]["free"])
+        yield from (total, free)
 
     def disk(self) -> Iterator[Metric]:
         """Free room for the works, where this process can tell."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.transaction import atomic
@@ -67,6 +68,11 @@ def same(profile: ModelProfile) -> bool:
     """Whether the files here, if any, are of the revision that the catalogue names; true where either says nothing."""
     here = _revision(folder(profile))
     return profile.engine == "remote" or not here or here.startswith(profile.revision)
+
+
+def here() -> list[UUID]:
+    """The models that this machine can draw with: their files are here, of the revision that the catalogue names."""
+    return [profile.pk for profile in ModelProfile.objects.all() if present(profile) and same(profile)]
 
 
 def model_of(profile: ModelProfile, preset: str = "") -> engines.Model:

@@ -273,6 +273,7 @@ class Generation(Living):
             ),
             models.Index(fields=["model", "-id"], condition=Q(state="completed"), name="generation_measured"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="generation_by_end"),
+            models.Index(fields=["id"], condition=Q(state="queued", fence__gt=0), name="generation_waits_again"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -384,6 +385,9 @@ class Worker(Row):
 
     name = models.CharField(max_length=120, unique=True)
     pools = ArrayField(models.SlugField(max_length=40))
+    holds = ArrayField(
+        models.UUIDField(), verbose_name="models whose files its machine has; not known before it tells", null=True
+    )
     engines = models.JSONField("what its engines say of themselves, by name", default=dict, blank=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()

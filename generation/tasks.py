@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from generation import worker
+from generation import fleet, worker
 from generation.media import orphans
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,15 @@ def look(self, pool: str) -> None:  # type: ignore[no-untyped-def]
 
 @shared_task(name="generation.sweep")
 def sweep() -> None:
-    """Return what dead workers held, and ring where something waits."""
-    for pool in worker.sweep():
-        ring(pool, expires=2 * settings.SWEEP_SECONDS)
+    """Return what dead workers held, and ring where something waits, once for each that may be idle there.
+
+    One bell would do for one that has every model: of several, who hears it may not have the files of what waits.
+    """
+    waiting = worker.sweep()
+    workers = fleet.living()
+    for pool in waiting:
+        for _ in range(max(1, len(fleet.claiming(pool, workers)))):
+            ring(pool, expires=2 * settings.SWEEP_SECONDS)
 
 
 @shared_task(name="generation.clear")

@@ -15,7 +15,7 @@ from gateway import access, allowances, refusals
 from gateway.actors import Actor
 from gateway.models import Brake
 from gateway.views import page
-from generation import estimates, generations, media
+from generation import estimates, generations, media, scheduling
 from generation import metrics as figures
 from generation.forms import StudioForm
 from generation.models import Generation
@@ -117,14 +117,30 @@ def running(actor: Actor) -> list[Any]:
 
 def with_places(rows: list[Any]) -> list[Any]:
     """Give each row its `position` in line, its `eta`, about how many seconds until its clip is there, and the `brake`
-    that holds it; None where there is none."""
+    that holds it, None where there is none; and `waits`, why it is not being drawn yet."""
     held = _brakes_on([row for row in rows if row.state == "queued"])
-    places, seconds = estimates.left({row.pool for row in rows if not row.ended})
+    found = estimates.outlooks(rows)
     for row in rows:
+        outlook = found.get(row.pk, estimates.Outlook())
         row.brake = held.get(row.pk)
-        row.position = places.get(row.pk)
-        row.eta = estimates.about(seconds[row.pk]) if row.pk in seconds else None
+        row.absent = ABSENT if outlook.absent else None
+        row.position = outlook.place
+        row.eta = estimates.about(outlook.seconds) if outlook.seconds is not None else None
+        row.waits = _waits(outlook)
     return rows
+
+
+ABSENT = "No machine has this model’s files; it waits until one has."
+
+
+def _waits(outlook: estimates.Outlook) -> str:
+    if outlook.absent:
+        return ABSENT.rstrip(".")
+    if outlook.further:
+        return f"Behind more than {scheduling.FURTHEST:,} others"
+    if outlook.place is None:
+        return "Waits for a machine"
+    return "Next in line" if outlook.place == 1 else f"Number {outlook.place} in line"
 
 
 def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
@@ -145,7 +161,7 @@ def _brakes_on(rows: list[Any]) -> dict[UUID, Brake]:
 def mark(rows: list[Any]) -> str:
     """What a page has seen: the ids, and a digest of all that it shows."""
     shown = "|".join(
-        f"{row.pk.hex},{row.state},{row.step},{row.position},{row.eta},{row.brake and row.brake.pk}" for row in rows
+        f"{row.pk.hex},{row.state},{row.step},{row.waits},{row.eta},{row.brake and row.brake.pk}" for row in rows
     )
     return "-".join([hashlib.sha256(shown.encode()).hexdigest()[:12], *(row.pk.hex for row in rows)])
 

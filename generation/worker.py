@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
@@ -38,7 +38,7 @@ def look(pool: str, *, name: str, alone: bool = False) -> Generation | None:
     if not room.enough():
         log.warning("nothing was claimed: less than %s MB are free for the works", settings.MIN_FREE_MB)
         return None
-    generation = scheduling.claim(pool, worker=name, warm=_warm())
+    generation = scheduling.claim(pool, worker=name, warm=_warm(), has=model_files.here())
     if generation is None:
         return None
     told = logs.subject.set(generation.pk)
@@ -129,13 +129,14 @@ def sweep() -> set[str]:
         except refusals.WrongState:
             continue
         fleet.blame(holder, f"It fell silent while it drew {generation.pk}.", unless_since=silent_since)
-    for generation in Generation.objects.filter(_by_a_braked_credential(), state="queued"):
-        brake = brake_on(generation)
-        if brake is not None:
-            obey(generation, brake, actors.SYSTEM)
+    for credential in ("token", "guest_pass"):
+        braked = Brake.objects.in_force().filter(scope=credential).values("target")
+        for generation in Generation.objects.filter(**{f"{credential}__in": braked}, state="queued"):
+            if brake := brake_on(generation):
+                obey(generation, brake, actors.SYSTEM)
     guests.stop_revoked()
     fleet.forget()
-    return set(Generation.objects.filter(state="queued").values_list("pool", flat=True).distinct())
+    return scheduling.pools()
 
 
 def _let_go() -> None:
@@ -203,12 +204,6 @@ def _begins_from(generation: Generation, by: Actor) -> tuple[Any, list[str]]:
         size = generation.width // generation.model.upscale, generation.height // generation.model.upscale
         fitted = import_string("generation.media.fit.fitted")
         return fitted(file, size)  # type: ignore[no-any-return]
-
-
-def _by_a_braked_credential() -> Exists:
-    """Of a generation (the outer query): whether a brake is on the token or guest pass that asked for it."""
-    asked = Brake.objects.in_force().on(token=OuterRef("token_id"), guest_pass=OuterRef("guest_pass_id"))
-    return Exists(asked.exclude(scope="all"))
 
 
 def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:

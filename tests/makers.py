@@ -178,6 +178,13 @@ def worker(name: str = "", *pools: str) -> Worker:
     return Worker.objects.get(name=name)
 
 
+def damaged(folder: Path) -> None:
+    """In this folder of models lies Sketch, and can't be read."""
+    place = folder / "sketch"
+    place.mkdir(parents=True)
+    (place / "model_index.json").write_text("{")
+
+
 def drawing(generation: Generation) -> Worker:
     """This queued generation is being drawn, by a worker of its own."""
     by = worker()

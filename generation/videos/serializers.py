@@ -84,6 +84,7 @@ def video(generation: Generation) -> dict[str, Any]:
         error = {"code": code, "message": message or "It was cancelled; the credits were given back."}
     place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
     brake = getattr(generation, "brake", None)
+    absent = getattr(generation, "absent", None)
     output, picture = generation.output("video"), generation.picture
     return {
         "id": show_id("video", generation.pk),
@@ -106,7 +107,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "queue": {"position": place, "eta_seconds": wait} if generation.state == "queued" else None,
         "eta_seconds": wait,
         "cancel_after": _unix(generation.cancel_after),
-        "held": brakes.sentence(brake) if brake else None,
+        "held": brakes.sentence(brake) if brake else absent,
         "sha256": output.sha256 if output else None,
         "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,
         "notes": generation.notes,

@@ -42,7 +42,7 @@ def test_what_waits_keeps_its_place_and_is_passed_over(scope: str, artist: Actor
     held, other = makers.queued(artist, seconds=1), makers.queued(stranger, seconds=1)
     brake = pull(scope, artist)
     everybody = scope in ("model", "all")
-    places = scheduling.positions("default")
+    places = scheduling.positions("default", [held, other])
     assert places == ({} if everybody else {other.pk: 1})
     assert scheduling.claim("default", worker="w") == (None if everybody else other)
     assert scheduling.claim("default", worker="w") is None

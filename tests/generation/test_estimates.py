@@ -7,20 +7,19 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from gateway import pulses
-from generation import estimates, scheduling
-from generation.models import Generation, ModelProfile
+from generation import estimates, fleet, scheduling
+from generation.models import Generation, ModelProfile, Worker
 from tests import makers
 
 pytestmark = pytest.mark.django_db
 STAGES = {"load": 6.0, "text": 1.0, "denoise": 20.0, "decode": 2.0, "encode": 0.5, "store": 0.5}
 
 
-def measured(artist, *, worker="gpu@one", timings=STAGES, seconds=1, **asked) -> Generation:
+def measured(artist, *, timings=STAGES, seconds=1, **asked) -> Generation:
     """A clip of ten steps that took so long, drawn by this worker."""
     done = makers.completed(artist, seconds=seconds, steps=10, **asked)
     Generation.objects.filter(pk=done.pk).update(
-        timings=timings, worker=worker, started_at=Now() - timedelta(seconds=30), ended_at=Now()
+        timings=timings, started_at=Now() - timedelta(seconds=30), ended_at=Now()
     )
     return done
 
@@ -31,33 +30,52 @@ def begun(generation: Generation, *, ago: float, step: int = 0) -> None:
     Generation.objects.filter(pk=generation.pk).update(started_at=Now() - timedelta(seconds=ago), step=step)
 
 
+def lives(name: str, *pools: str, warm: bool = True) -> Worker:
+    """A worker that lives, with Sketch in its memory or not."""
+    made = makers.worker(name, *pools)
+    if not warm:
+        Worker.objects.filter(pk=made.pk).update(engines={})
+    return made
+
+
+def outlook(generation: Generation) -> estimates.Outlook:
+    now = Generation.objects.get(pk=generation.pk)
+    return estimates.outlooks([now])[now.pk]
+
+
 def left(generation: Generation) -> float | None:
-    return estimates.left(["default"])[1].get(generation.pk)
+    return outlook(generation).seconds
 
 
 def test_nothing_is_foretold_of_a_model_that_was_never_measured(artist):
     waiting = makers.queued(artist)
-    assert estimates.left(["default"]) == ({waiting.pk: 1}, {})
+    lives("gpu@one")
+    assert outlook(waiting) == estimates.Outlook(place=1)
     begun(waiting, ago=2)
     assert left(waiting) is None
 
 
 def test_a_step_the_rest_and_the_load_of_a_cold_model(artist):
     measured(artist)
-    waiting = makers.queued(artist, seconds=1, steps=20)
+    waiting, after = (makers.queued(artist, seconds=1, steps=20) for _ in range(2))
+    lives("gpu@cold", warm=False)
     assert left(waiting) == pytest.approx(6 + 20 * 2 + 4)
-    pulses.beat("gpu", "gpu@one")  # who drew with it lives: it is warm
+    assert left(after) == pytest.approx(6 + 2 * (20 * 2 + 4)), "by then it has been read"
+    lives("gpu@warm", "large")
+    assert left(waiting) == pytest.approx(6 + 20 * 2 + 4), "another pool's memory is no help"
+    lives("gpu@one")
     assert left(waiting) == pytest.approx(20 * 2 + 4)
 
 
 def test_without_stages_the_whole_run_is_taken(artist):
     measured(artist, timings={})
+    lives("gpu@one")
     assert left(makers.queued(artist, seconds=1, steps=20)) == pytest.approx(60)
 
 
 def test_a_length_that_was_never_drawn_is_taken_in_proportion(artist):
     done = measured(artist)
-    pulses.beat("gpu", "gpu@one")
+    lives("gpu@one")
     waiting = makers.queued(artist, seconds=2, steps=10)
     assert left(waiting) == pytest.approx(24 * waiting.frames / done.frames)
     measured(artist, seconds=2, timings={**STAGES, "denoise": 100.0})
@@ -66,18 +84,18 @@ def test_a_length_that_was_never_drawn_is_taken_in_proportion(artist):
 
 def test_who_waits_waits_for_all_before_them_on_the_machines_that_live(artist, stranger):
     measured(artist)
-    pulses.beat("gpu", "gpu@one")
+    lives("gpu@one")
     runs = makers.queued(artist, seconds=1, steps=10)
     begun(runs, ago=4)
     first, second = (makers.queued(stranger, seconds=1, steps=10) for _ in range(2))
     assert [left(each) for each in (runs, first, second)] == pytest.approx([20, 44, 68], abs=1)
-    pulses.beat("gpu", "gpu@two")
+    lives("gpu@two")
     assert [left(each) for each in (runs, first, second)] == pytest.approx([20, 24, 44], abs=1)
 
 
 def test_what_is_drawn_is_corrected_by_its_own_pace(artist):
     measured(artist)
-    pulses.beat("gpu", "gpu@one")
+    lives("gpu@one")
     runs = makers.queued(artist, seconds=1, steps=10)
     begun(runs, ago=4, step=2)  # as measured
     assert left(runs) == pytest.approx(8 * 2 + 4, abs=1)
@@ -93,18 +111,83 @@ def test_a_run_of_an_unmeasured_model_tells_by_its_own_steps(artist):
 
 def test_behind_a_clip_of_which_nothing_is_known_nothing_is_known(artist):
     measured(artist)
-    sketch = ModelProfile.objects.get(slug="sketch")
-    makers.twin(sketch, "other")
+    makers.twin(ModelProfile.objects.get(slug="sketch"), "other")
+    lives("gpu@one")
     makers.queued(artist, model="other")
-    behind = makers.queued(artist, seconds=1, steps=10)
-    places, seconds = estimates.left(["default"])
-    assert (places[behind.pk], seconds) == (2, {})
+    assert outlook(makers.queued(artist, model="sketch", seconds=1, steps=10)) == estimates.Outlook(place=2)
+
+
+def test_who_is_drained_or_serves_another_pool_or_is_silent_draws_nothing_of_this_line(artist, stranger, admin):
+    measured(artist)
+    drained, silent = lives("gpu@drained"), lives("gpu@silent")
+    lives("gpu@other", "large")
+    lives("gpu@one")
+    first, second, third = (makers.queued(stranger, seconds=1, steps=10) for _ in range(3))
+    assert [left(each) for each in (first, second, third)] == pytest.approx([24, 24, 24])
+    fleet.drain(drained, by=admin)
+    assert [left(each) for each in (first, second, third)] == pytest.approx([24, 24, 48])
+    Worker.objects.filter(pk=silent.pk).update(seen_at=Now() - timedelta(minutes=1))
+    assert [left(each) for each in (first, second, third)] == pytest.approx([24, 48, 72])
+    Worker.objects.exclude(pk=drained.pk).delete()
+    assert outlook(first) == estimates.Outlook(place=1), "nobody draws, so nothing can be foretold"
+
+
+def test_a_worker_of_two_pools_is_as_busy_in_the_other(artist):
+    measured(artist)
+    lives("gpu@one", "default", "large")
+    makers.twin(ModelProfile.objects.get(slug="sketch"), "other")
+    ModelProfile.objects.filter(slug="other").update(pool="large")
+    runs = makers.queued(artist, model="sketch", seconds=1, steps=10)
+    begun(runs, ago=4)
+    makers.queued(artist, model="other", seconds=1, steps=10)
+    waits = makers.queued(artist, model="sketch", seconds=1, steps=10)
+    assert left(waits) == pytest.approx(20 + 24, abs=1)
+
+
+def test_what_waits_for_files_that_no_machine_has_stands_in_nobodys_way(artist, client_of, browser_of):
+    measured(artist)
+    lives("gpu@one")
+    other = makers.twin(ModelProfile.objects.get(slug="sketch"), "other")
+    lost, mine = makers.queued(artist, model="other"), makers.queued(artist, model="sketch", seconds=1, steps=10)
+    Worker.objects.update(holds=[mine.model_id])
+    assert outlook(lost) == estimates.Outlook(absent=True)
+    assert (outlook(mine).place, left(mine)) == (1, pytest.approx(24))
+    assert (
+        "No machine has this model’s files; it waits until one has"
+        in browser_of(artist).get("/studio").content.decode()
+    )
+    shown = client_of(artist).get(f"/v1/videos/video_{lost.pk.hex}").json()
+    assert shown["held"] == "No machine has this model’s files; it waits until one has."
+    lives("gpu@two")
+    Worker.objects.filter(name="gpu@two").update(holds=[other.pk])
+    assert (outlook(lost).absent, outlook(lost).place, outlook(mine).place) == (False, 1, 2)
+
+
+def test_a_machine_without_the_files_takes_none_of_the_time(artist):
+    measured(artist)
+    lives("gpu@one")
+    first, second = (makers.queued(artist, seconds=1, steps=10) for _ in range(2))
+    lives("gpu@without")
+    Worker.objects.filter(name="gpu@without").update(holds=[])
+    assert [left(each) for each in (first, second)] == pytest.approx([24, 48])
+
+
+def test_beyond_the_furthest_place_it_is_told_that_it_is_further(artist, stranger, monkeypatch, browser_of):
+    monkeypatch.setattr(scheduling, "FURTHEST", 4)
+    mine = [makers.queued(artist).pk for _ in range(5)]
+    for _ in range(2):
+        makers.queued(stranger)
+    found = estimates.outlooks(Generation.objects.filter(membership=artist.membership))
+    told = [(found[pk].place, found[pk].further) for pk in mine]
+    assert told == [(1, False), (3, False), (None, True), (None, True), (None, True)]
+    assert "Behind more than 4 others" in browser_of(artist).get("/studio").content.decode()
 
 
 def test_a_long_line_costs_as_many_statements_as_a_short_one(artist, stranger):
     def cost() -> int:
+        asked = list(Generation.objects.filter(membership=artist.membership))
         with CaptureQueriesContext(connection) as queries:
-            estimates.left(["default", "large"])
+            estimates.outlooks(asked)
         return len(queries)
 
     measured(artist)
@@ -114,13 +197,14 @@ def test_a_long_line_costs_as_many_statements_as_a_short_one(artist, stranger):
     for _ in range(5):
         makers.queued(stranger)
         makers.queued(stranger, model="other")
+        makers.queued(artist, model="sketch")
         scheduling.claim("default", worker="gpu@one")
     assert cost() == few
 
 
 def test_the_studio_and_the_resource_tell_it(artist, client_of, browser_of):
     measured(artist)
-    pulses.beat("gpu", "gpu@one")
+    lives("gpu@one")
     runs, waits = (makers.queued(artist, seconds=1, steps=10) for _ in range(2))
     begun(runs, ago=4, step=2)
     page = browser_of(artist).get("/studio").content.decode()

@@ -84,10 +84,11 @@ def test_only_an_admin_drains(who: str, request: pytest.FixtureRequest):
 def test_what_it_failed_at_is_told_without_the_prompt(artist: Actor, draw: Any, settings: Any, tmp_path: Any):
     makers.worker("gpu@test")
     makers.queued(artist, "a very private kiln")
+    makers.damaged(tmp_path)
     settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     draw()
     machine = Worker.objects.get()
-    assert machine.last_error == "model_missing: The files of the model sketch are not on this machine."
+    assert machine.last_error == "model_missing: The files of the model sketch are damaged."
     assert machine.failed_at is not None
 
 
@@ -148,6 +149,34 @@ def test_who_was_silent_for_seconds_is_not_silent_for_no_minutes(admin: Actor, a
     makers.queued(artist)
     shown = browser_of(admin).get("/program/fleet").content.decode()
     assert "silent for less than a minute" in shown and "<td>less than a minute</td>" in shown
+
+
+def test_a_worker_tells_which_models_its_machine_has(settings: Any, tmp_path: Any):
+    sketch = makers.sketch()
+    machine = makers.worker("gpu@a")
+    assert machine.holds == [sketch.pk]
+    settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
+    fleet.beat("gpu@a", ["default"])
+    machine.refresh_from_db()
+    assert machine.holds == []
+
+
+def test_the_page_says_what_waits_for_files_that_no_machine_has(artist: Actor, admin: Actor, browser_of: Any):
+    makers.queued(artist)
+    words = "no machine has the files of sketch, and clips of it wait"
+    browser: Client = browser_of(admin)
+
+    def page() -> str:
+        return browser.get("/program/fleet").content.decode()
+
+    assert words not in page(), "nobody is here, and that is said"
+    one, other = makers.worker(), makers.worker()
+    Worker.objects.filter(pk=one.pk).update(holds=[])
+    assert words not in page(), "the other one has them"
+    Worker.objects.filter(pk=other.pk).update(holds=[])
+    assert words in page()
+    Worker.objects.filter(pk=one.pk).update(holds=None)
+    assert words not in page(), "it has not told yet"
 
 
 def test_without_workers_it_says_how_to_start_one(admin: Actor, browser_of: Any):

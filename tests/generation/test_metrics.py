@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import pulses
 from generation import endings, scheduling, worker
-from generation.models import Generation
+from generation.models import Generation, Worker
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +92,27 @@ def test_failures_by_reason_and_leases_that_were_lost(artist, figures, settings)
 def test_when_each_process_was_seen(figures):
     pulses.beat("gpu", "gpu@one")
     assert figures()["gateway_process_seen_seconds", "gpu", "gpu@one"] == pytest.approx(0, abs=5)
+
+
+def test_the_memory_of_each_gpu_that_lives(figures):
+    one, processor, silent = makers.worker("gpu@one"), makers.worker("gpu@processor"), makers.worker("gpu@silent")
+    told = {"diffusers": {**one.engines["diffusers"], "device": "cpu"}}
+    Worker.objects.filter(pk=processor.pk).update(engines=told)
+    Worker.objects.filter(pk=silent.pk).update(seen_at=Now() - timedelta(minutes=5))
+    shown = {name: value for name, value in figures().items() if name[0].startswith("gateway_gpu")}
+    assert shown == {
+        ("gateway_gpu_memory_bytes", "gpu@one"): 80 << 30,
+        ("gateway_gpu_memory_free_bytes", "gpu@one"): 20 << 30,
+    }
+
+
+def test_what_waits_for_files_that_no_machine_has(artist, figures):
+    makers.queued(artist)
+    makers.queued(artist)
+    makers.worker("gpu@one")
+    assert ("gateway_queued_without_files", "sketch", "default") not in figures()
+    Worker.objects.update(holds=[])
+    assert figures()["gateway_queued_without_files", "sketch", "default"] == 2
 
 
 def test_a_scrape_costs_the_same_with_more_to_tell(artist, figures):

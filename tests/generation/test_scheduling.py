@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from gateway import allowances, audit, members
+from gateway import allowances, audit, brakes, members
 from generation import scheduling
 from generation.models import Generation, ModelProfile
 from tests import makers
@@ -103,11 +103,57 @@ class Line(TestCase):
             makers.queued(artists[who], seconds=seconds)
             if claimed:
                 claim()
-        line = scheduling.positions("default")
+        line = scheduling.positions("default", Generation.objects.filter(state="queued"))
         order: list[UUID] = []
         while generation := claim():
             order.append(generation.pk)
         assert sorted(line, key=line.__getitem__) == order
+
+
+class Share(TestCase):
+    """Whoever always has work waiting is served as much as everybody else, in credits over the cohort's weight."""
+
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        st.lists(st.integers(1, 3), min_size=2, max_size=4),
+        st.lists(st.integers(1, 3), min_size=6, max_size=12),
+    )
+    def test_no_two_differ_by_more_than_the_largest_clip(self, weights, lengths):
+        makers.sketch()
+        ModelProfile.objects.filter(slug="sketch").update(seconds=[1, 2, 3])
+        members = [makers.artist(cohort=makers.cohort(weight=weight), credits=100) for weight in weights]
+        lengths = iter(lengths)
+        asked = {
+            by.membership.pk: [makers.queued(by, seconds=next(lengths, 1)).credits for _ in range(3)] for by in members
+        }
+        largest = max(max(queue) for queue in asked.values())
+        served = dict.fromkeys(asked, 0.0)
+        weight = {by.membership.pk: by.membership.cohort.weight for by in members}
+        while all(asked.values()):  # until the first of them has nothing left
+            claimed = claim()
+            served[claimed.membership_id] += asked[claimed.membership_id].pop(0) / weight[claimed.membership_id]
+            assert max(served.values()) - min(served.values()) <= largest + 1e-9
+
+
+def test_of_what_a_machine_has_no_files_for_it_takes_nothing(artist, stranger):
+    other = makers.twin(makers.sketch(), "other")
+    theirs, mine = makers.queued(stranger, model="other"), makers.queued(artist, model="sketch")
+    assert scheduling.claim("default", worker="w", has=[]) is None
+    assert scheduling.claim("default", worker="w", has=[mine.model_id]) == mine
+    assert scheduling.claim("default", worker="w", has=[mine.model_id]) is None
+    assert scheduling.claim("default", worker="w", has=[mine.model_id, other.pk]) == theirs
+
+
+@pytest.mark.parametrize("scope", ["token", "guest_pass"])
+def test_a_braked_credentials_work_is_passed_over_before_the_sweep_comes_by(scope, artist, stranger, admin):
+    asks = makers.visitor(makers.lent(artist)) if scope == "guest_pass" else makers.with_token(artist)
+    braked, free = makers.queued(asks), makers.queued(stranger)
+    pulled = brakes.pull(scope, braked.targets[scope], by=admin, label="a test", reason="A question.")
+    waiting = Generation.objects.all()
+    assert scheduling.positions("default", waiting) == {free.pk: 1}
+    assert claim() == free
+    brakes.release(pulled, by=admin)
+    assert scheduling.positions("default", waiting) == {braked.pk: 1}
 
 
 def test_a_claim_costs_the_same_in_a_long_line(artist, stranger):
@@ -154,7 +200,7 @@ def test_who_is_suspended_stands_in_nobodys_way_in_the_line(artist, stranger, ad
     makers.queued(stranger)
     mine = makers.queued(artist)
     members.suspend(stranger.membership, by=admin, reason="A question about the terms.")
-    assert scheduling.positions("default") == {mine.pk: 1}
+    assert scheduling.positions("default", Generation.objects.all()) == {mine.pk: 1}
 
 
 def test_a_claim_is_recorded_with_its_fence_and_worker(artist):
@@ -172,9 +218,9 @@ def test_a_claim_is_recorded_with_its_fence_and_worker(artist):
 
 
 def test_a_worker_takes_from_its_own_pool_alone(artist):
-    makers.queued(artist)
+    mine = makers.queued(artist)
     assert scheduling.claim("large", worker="gpu@test") is None
-    assert scheduling.positions("large") == {}
+    assert scheduling.positions("large", [mine]) == {}
 
 
 def test_a_lease_is_renewed_by_its_holder_alone(artist, settings):

@@ -14,7 +14,7 @@ from kombu import pools
 
 from gateway import celery
 from gateway.actors import Actor
-from generation import generations, scheduling, tasks
+from generation import fleet, generations, scheduling, tasks
 from generation.models import Generation
 from tests import makers
 
@@ -92,6 +92,17 @@ def test_the_sweep_rings_again_where_something_waits(quiet: None, artist: Actor)
     makers.queued(artist)  # its own bell never rang: the test's transaction does not commit
     tasks.sweep()
     assert len(bells()) == 1
+
+
+def test_the_sweep_rings_for_each_that_may_be_idle(quiet: None, artist: Actor, admin: Actor):
+    """Who hears the first bell may not have the files of what waits."""
+    makers.queued(artist)
+    makers.worker(), makers.worker("gpu@other", "large")
+    drained = makers.worker()
+    makers.worker()
+    fleet.drain(drained, by=admin)
+    tasks.sweep()
+    assert len(bells()) == 2
 
 
 def test_the_sweep_takes_from_the_dead_and_rings(quiet: None, artist: Actor):

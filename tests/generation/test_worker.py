@@ -16,7 +16,7 @@ from django.db.transaction import on_commit
 from gateway import allowances, audit, logs, members, refusals
 from gateway.models import LedgerEntry
 from generation import engines, generations, keeping, worker
-from generation.models import Generation, Output
+from generation.models import Generation, ModelProfile, Output
 from tests import makers
 from tests.generation.watched import Watched
 
@@ -74,6 +74,7 @@ def test_the_same_seed_draws_the_same_clip(transactional_db, artist, draw):
 
 def test_a_failure_says_why_and_gives_the_credits_back(artist, draw, settings, tmp_path):
     generation = makers.queued(artist)
+    makers.damaged(tmp_path)
     settings.SHIPPED_MODELS_DIR = settings.MODELS_DIR = tmp_path
     draw()
     generation.refresh_from_db()
@@ -81,6 +82,21 @@ def test_a_failure_says_why_and_gives_the_credits_back(artist, draw, settings, t
     assert generation.error_message.endswith("Your credits are back.")
     assert allowances.current(artist.membership).free == 20
     assert not stored()
+
+
+def test_what_this_machine_has_no_files_for_waits_for_one_that_has(transactional_db, artist, draw, settings, tmp_path):
+    generation = makers.queued(artist, seconds=1, steps=2)
+    shipped, settings.SHIPPED_MODELS_DIR, settings.MODELS_DIR = settings.SHIPPED_MODELS_DIR, tmp_path, tmp_path
+    assert draw() is None
+    settings.SHIPPED_MODELS_DIR = shipped
+    ModelProfile.objects.filter(slug="sketch").update(revision="0123456789ab")
+    assert draw() is None, "of another revision"
+    generation.refresh_from_db()
+    assert (generation.state, generation.fence) == ("queued", 0)
+    ModelProfile.objects.filter(slug="sketch").update(revision="")
+    assert draw() == generation
+    generation.refresh_from_db()
+    assert generation.state == "completed"
 
 
 def test_a_late_finisher_writes_and_charges_nothing(transactional_db, artist, draw, monkeypatch):
@@ -440,7 +456,7 @@ def test_what_has_not_begun_in_time_is_cancelled_with_a_reason_and_gives_back(ar
 def test_a_worker_does_not_begin_what_is_late_before_the_sweep_comes_by(artist):
     generation = makers.queued(artist, cancel_after=timedelta(hours=1))
     late(generation)
-    assert worker.scheduling.positions("default") == {}
+    assert worker.scheduling.positions("default", Generation.objects.all()) == {}
     assert worker.scheduling.claim("default", worker="gpu@test") is None
 
 
