@@ -74,6 +74,7 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.generation
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.fairness
+	$(BIN)/python -m benchmarks.line
 
 bench-generation: setup  ## what the gateway adds to a clip, beside a bare diffusers loop
 	$(BIN)/python -m benchmarks.generation
