@@ -12,7 +12,7 @@ from gateway import actors, brakes, keys
 from gateway.actors import Actor
 from gateway.models import Token
 from tests import makers
-from tests.test_doors import DETOUR, DOORS, address, caller, cast, snapshot
+from tests.test_doors import DETOUR, DOORS, address, caller, cast, seldom, snapshot
 from tests.test_doors_by_method import outside
 
 __all__ = ["cast"]  # the fixture
@@ -20,7 +20,7 @@ __all__ = ["cast"]  # the fixture
 pytestmark = pytest.mark.django_db
 # Those that a door has a use for; before any door looks at a method, it looks at the key.
 USED = ("get", "post", "delete")
-METHODS = (*USED, *(pytest.param(method, marks=pytest.mark.soak) for method in ("head", "put", "patch", "options")))
+METHODS = (*USED, *seldom("head", "put", "patch", "options"))
 
 
 def knock(client: Client, method: str, path: str) -> Any:

@@ -56,8 +56,7 @@ def what_stays(user: User, kind: str, *, keeps_public: bool = False) -> Stays:
     goes = [
         "your name, studio, e-mail address and password, passkeys, authenticator apps and sessions",
         "every prompt, and every picture that a clip began from",
-        "title, credit line and description of every work"
-        + (" that is not on view" if keeps_public else ""),
+        "title, credit line and description of every work" + (" that is not on view" if keeps_public else ""),
         "the facts and notes of decisions, your appeals, the letters that you were written",
         "addresses and programs from which you came, labels and networks of tokens and guest passes",
         "title and text of what you reported, and what was said about it",

@@ -1,10 +1,12 @@
 """A worker killed by -9, or paused past its lease, in mid-generation: nothing is lost, and it is charged once.
 
 The workers are real ones: Celery's parent and its child, under the application's own role, called by the real bell.
+The first draws with the real engine; the others only walk, since a worker that reads no torch is there ten seconds sooner.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from django.core.files.storage import default_storage
 from gateway import allowances, refusals
 from gateway.models import LedgerEntry
 from generation import limits, tasks
-from generation.models import Generation, Output
+from generation.models import Generation, ModelProfile, Output
 from tests import makers
+from tests.generation import hanging
 from tests.generation.workers import Workers, now, send, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
@@ -27,6 +30,14 @@ def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
     workers = Workers(settings)
     yield workers
     workers.end()
+
+
+@pytest.fixture
+def walk(start: Workers) -> Callable[[str], Any]:
+    """Start a worker whose engine takes half a second a step the first time that it is asked for a clip, then none."""
+    makers.sketch()
+    ModelProfile.objects.update(engine="hanging")
+    return partial(start, app="tests.generation.hanging")
 
 
 def swept(generation: Generation) -> bool:
@@ -69,12 +80,13 @@ def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start:
     assert kept(found) == set(found.outputs.values_list("path", flat=True))
 
 
-def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Workers, settings: Any):
+def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(walk: Any, settings: Any):
     settings.ATTEMPTS = 1
     artist = makers.artist(cohort=makers.cohort(concurrent=2))
     assert artist.membership is not None
-    dies, waits = makers.queued(artist, seconds=1, steps=24), makers.queued(artist, seconds=1, steps=2)
-    killed = start("killed")
+    dies = makers.queued(artist, seconds=1, steps=24, seed=hanging.WALKING)
+    waits = makers.queued(artist, seconds=1, steps=2)
+    killed = walk("killed")
     wait_for(lambda: now(dies).step >= 2)
     send(killed, signal.SIGKILL)
     killed.wait()
@@ -83,7 +95,7 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Work
     assert limits.use(artist.membership).under_way == 2, "nobody has swept yet"
     wait_for(lambda: (tasks.sweep(), now(dies).state != "in_progress")[1])
     assert (now(dies).state, now(dies).error_code) == ("failed", "worker_lost")
-    start("lives")
+    walk("lives")
     wait_for(lambda: now(waits).state == "completed")
     assert limits.use(artist.membership).under_way == 0
     for _ in range(2):
@@ -94,12 +106,12 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(start: Work
     assert (allowance.spent, allowances.differences()) == (1, [])
 
 
-def test_a_worker_paused_past_its_lease_publishes_nothing(start: Workers):
-    generation = makers.queued(makers.artist(), seconds=1, steps=50)
-    paused = start("paused")
+def test_a_worker_paused_past_its_lease_publishes_nothing(walk: Any):
+    generation = makers.queued(makers.artist(), seconds=1, steps=50, seed=hanging.WALKING)
+    paused = walk("paused")
     wait_for(lambda: now(generation).step >= 2)
     send(paused, signal.SIGSTOP)
-    other = start("other")
+    other = walk("other")
     wait_for(lambda: swept(generation))
     wait_for(lambda: now(generation).state == "completed")
     assert now(generation).worker == "gpu-other@test"

@@ -100,7 +100,7 @@ class DiffusersEngine:
             "hardware": hardware(self.device),
             "threads": torch.get_num_threads(),
             "versions": {each.__name__: each.__version__ for each in (torch, diffusers, transformers)},
-            "warm": [each.model.slug for each in loaded],
+            "warm": list(dict.fromkeys(each.model.slug for each in loaded)),
             "models": [
                 # On a CPU nothing is offloaded, whatever the model asks for.
                 {"slug": each.model.slug, "preset": each.model.preset, "offload": each.offload}
