@@ -105,7 +105,9 @@ def outlooks(rows: Iterable[Generation]) -> dict[UUID, Outlook]:
     for pk, pool, *kind, step, name, since in running:
         seconds[pk] = _remaining(_clip(samples, *kind), step, since, warm=slugs.get(kind[0]) in warm.get(name, ()))
         drawing.setdefault(pool, []).append((name, seconds[pk]))
-    busy = dict(one for ones in drawing.values() for one in ones)
+    busy: dict[str, float] = {}
+    for name, left in (one for ones in drawing.values() for one in ones):
+        busy[name] = max(left, busy.get(name, 0.0))  # it may keep one clip's files beside the one that it draws
     for pool, line in lines.items():
         serving = fleet.claiming(pool, workers)
         free = {worker.name: busy.get(worker.name, 0.0) for worker in serving} or dict(drawing.get(pool, []))
