@@ -43,7 +43,7 @@ suite: setup
 	PG=$(PG) $(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak and not alone"
 
 drill: setup
-	PG=$(PG) $(BIN)/python -m pytest -m alone
+	PG=$(PG) $(BIN)/python -m pytest tests/test_drill.py
 
 check: setup  ## what CI runs: lint, types, layers, templates, tests
 	$(BIN)/ruff check .
