@@ -41,7 +41,9 @@ def walk(start: Workers) -> Callable[[str], Any]:
 
 
 def swept(generation: Generation) -> bool:
-    """Sweep as the scheduler does, every moment, until a dead worker's row is in line again; the sweep rings."""
+    """Sweep as the scheduler does, every moment: it puts a dead worker's row in line again, and rings until somebody
+    comes. Returns whether that has happened.
+    """
     tasks.sweep()
     return now(generation).fence > 1 or now(generation).state == "queued"
 
@@ -72,8 +74,7 @@ def test_a_worker_killed_in_mid_generation_loses_nothing_and_charges_once(start:
     assert (died_at.state, died_at.fence) == ("in_progress", 1)
 
     start("second")
-    wait_for(lambda: swept(generation))
-    wait_for(lambda: now(generation).state == "completed")
+    wait_for(lambda: swept(generation) and now(generation).state == "completed")
     found = now(generation)
     assert (found.fence, found.worker) == (2, "gpu-second@test")
     delivered_once(found, credits=1)
@@ -96,7 +97,7 @@ def test_a_killed_workers_slot_is_free_again_once_its_clip_has_ended(walk: Any, 
     wait_for(lambda: (tasks.sweep(), now(dies).state != "in_progress")[1])
     assert (now(dies).state, now(dies).error_code) == ("failed", "worker_lost")
     walk("lives")
-    wait_for(lambda: now(waits).state == "completed")
+    wait_for(lambda: (tasks.sweep(), now(waits).state == "completed")[1])
     assert limits.use(artist.membership).under_way == 0
     for _ in range(2):
         makers.queued(artist)
@@ -112,8 +113,7 @@ def test_a_worker_paused_past_its_lease_publishes_nothing(walk: Any):
     wait_for(lambda: now(generation).step >= 2)
     send(paused, signal.SIGSTOP)
     other = walk("other")
-    wait_for(lambda: swept(generation))
-    wait_for(lambda: now(generation).state == "completed")
+    wait_for(lambda: swept(generation) and now(generation).state == "completed")
     assert now(generation).worker == "gpu-other@test"
     send(other, signal.SIGKILL)
 
