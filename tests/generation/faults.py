@@ -1,6 +1,7 @@
-"""Generations while everything under them dies: `python -m tests.generation.faults GENERATIONS WORKERS TICKS`.
+"""Generations while everything under them dies: `python -m tests.generation.faults GENERATIONS WORKERS TICKS [walk]`.
 
-A PostgreSQL and a Valkey of its own, real workers, the real engine on Sketch. Every two seconds (a tick) a process that
+A PostgreSQL and a Valkey of its own, real workers, the real engine on Sketch; with `walk` one that only takes its
+time, so that a process is there again ten seconds sooner. Every two seconds (a tick) a process that
 draws is killed by -9, each fourth time with its Celery parent; and in turn Valkey is flushed, Valkey is killed,
 PostgreSQL is restarted, a worker is stopped past its lease and continued. After TICKS of these, or when all have
 ended, the rest may end in peace. Prints what happened; exits 1 when a promise was broken.
@@ -125,12 +126,18 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def submit(count: int) -> None:
+def submit(count: int, *, walk: bool) -> None:
+    from generation.models import ModelProfile
     from tests import makers
+    from tests.generation import hanging
 
     artists = [makers.artist(credits=1000) for _ in range(4)]
+    makers.sketch()
+    if walk:
+        ModelProfile.objects.update(engine="hanging")
     for number in range(count):
-        makers.queued(artists[number % 4], seconds=1, steps=3, seed=number)
+        asked = {"steps": 6, "seed": hanging.WALKING} if walk else {"steps": 3, "seed": number}
+        makers.queued(artists[number % 4], seconds=1, **asked)
 
 
 def quietly(ask: Callable[[], Any], otherwise: Any = None) -> Any:
@@ -211,7 +218,8 @@ def report(done: Counter[str], seconds: float) -> None:
         print(f"  {times:4} × {what}")
 
 
-def main(count: int, workers: int, ticks: int) -> int:
+def main(count: int, workers: int, ticks: int, *, walk: bool) -> int:
+    app = "tests.generation.hanging" if walk else "tests.generation.preloaded"
     folder = Path(tempfile.mkdtemp(prefix="bat-faults-"))
     folder.chmod(0o755)  # the account that runs PostgreSQL passes through
     places = Places(folder / "data")
@@ -223,12 +231,12 @@ def main(count: int, workers: int, ticks: int) -> int:
             postgres.make_roles(places)
             os.environ.pop("AS_OWNER", None)
             os.environ.update(environment(folder, places))
-            supervisor.start(*(worker(number, places, dict(os.environ)) for number in range(workers)))
+            supervisor.start(*(worker(number, places, dict(os.environ), app) for number in range(workers)))
             migrate = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
             subprocess.run(migrate, cwd=ROOT, check=True)
             django.setup()
             began = time.monotonic()
-            submit(count)
+            submit(count, walk=walk)
             done = play(supervisor, ticks)
             report(done, time.monotonic() - began)
             wrong = check()
@@ -241,4 +249,4 @@ def main(count: int, workers: int, ticks: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(*map(int, sys.argv[1:4]), walk="walk" in sys.argv[4:]))

@@ -11,10 +11,10 @@ import pytest
 from tests.generation.faults import ROOT
 
 
-def faults(generations: int, workers: int, ticks: int, seconds: float) -> str:
+def faults(generations: int, workers: int, ticks: int, *how: str, seconds: float) -> str:
     command = [sys.executable, "-W", "ignore", "-m", "tests.generation.faults"]
     played = subprocess.run(
-        [*command, str(generations), str(workers), str(ticks)],
+        [*command, str(generations), str(workers), str(ticks), *how],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -26,10 +26,10 @@ def faults(generations: int, workers: int, ticks: int, seconds: float) -> str:
 
 
 @pytest.mark.live
-@pytest.mark.soak
-@pytest.mark.timeout(1200)
-def test_fifteen_generations_on_two_workers():
-    told = faults(15, 2, 5, seconds=500)
+@pytest.mark.xdist_group("up")
+@pytest.mark.timeout(600)
+def test_eight_generations_on_two_workers():
+    told = faults(8, 2, 5, "walk", seconds=500)
     for what in ("kill -9 of", "Valkey flushed", "Valkey killed", "PostgreSQL restarted", "stopped past its lease"):
         assert what in told, told
 
