@@ -585,6 +585,18 @@ class NotWithdrawn(Refused):
     status = 409
 
 
+class StillDrawing(Refused):
+    """This picture is not there yet. Ask for it again in a moment, or look at /v1/videos/{video}."""
+
+    status = 503
+
+
+class NotDrawn(Refused):
+    """This picture was not drawn, and its credits were given back. What became of it stands at /v1/videos/{video}."""
+
+    status = 409
+
+
 class KeyUnreadable(Refused):
     """An Idempotency-Key has 1 to {longest} characters that can be seen. Nothing was done."""
 

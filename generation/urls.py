@@ -4,6 +4,7 @@ from django.urls import path
 
 from generation import me, program, views
 from generation.lending import artist, guest, resources
+from generation.videos import images
 from generation.videos import views as videos
 
 LENT = "v1/guest_passes/<str:pass_id>"
@@ -41,6 +42,7 @@ urlpatterns = [
     path("v1/me", me.Me.as_view()),
     path("v1/models", videos.Models.as_view()),
     path("v1/models/<str:model_id>", videos.OneModel.as_view()),
+    path("v1/images/generations", images.Images.as_view()),
     path("v1/videos", videos.Videos.as_view()),
     *(
         path(f"v1/videos/{name}", videos.NotHere.as_view(what=what, instead=instead))

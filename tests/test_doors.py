@@ -178,6 +178,7 @@ DOORS = {
     "v1/tokens/<str:token_id>": (401, 404, 404, 404, 404, 404),
     "v1/tokens/<str:token_id>/rotate": (401, 405, 405, 405, 405, 405),
     "v1/models": (401, 200, 200, 200, 200, 200),
+    "v1/images/generations": (401, 405, 405, 405, 405, 405),
     "v1/models/<str:model_id>": (401, 404, 404, 404, 404, 404),
     **{f"v1/videos/{act}": (401, 405, 405, 405, 405, 405) for act in ("edits", "extensions", "characters")},
     "v1/videos/<str:video_id>/remix": (401, 405, 405, 405, 405, 405),

@@ -133,6 +133,7 @@ POSTS = {
     "v1/guest_passes": (401, 400, 400, 400, 400, 400),
     "v1/guest_passes/<str:pass_id>/revoke": (401, 404, *NOT_MINE),
     "v1/guest_passes/<str:pass_id>/downloads": (401, 404, *NOT_MINE),
+    "v1/images/generations": (401, 400, 400, 400, 400, 400),
     "v1/videos": (401, 400, 400, 400, 400, 400),
     "v1/videos/<str:video_id>/cancel": (401, 409, *NOT_MINE),
     "v1/videos/<str:video_id>/remix": (401, 400, *NOT_MINE),

@@ -15,7 +15,7 @@ from generation.videos.serializers import RemixRequest, VideoRequest, video
 from generation.views import own, with_places
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
-POLL = {"openai-poll-after-ms": "1000"}
+POLL_MS = "1000"
 FRESH = 5  # seconds: so old may a place in line be that a client has already
 
 
@@ -46,7 +46,7 @@ class Video(Resource):
         if "If-None-Match" in request.headers:  # asked before all that takes time
             row = Generation.objects.visible_to(self.actor).filter(pk=pk).only("state", "step", "fence").first()
             if row is not None and known(request, etag := _etag(row)):
-                return Response(status=304, headers={"ETag": etag, **POLL})
+                return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
         return _told(own(self.actor, pk))
 
     def delete(self, request: Request, video_id: str) -> Response:
@@ -100,8 +100,8 @@ class Content(Resource):
 
 
 def _told(generation: Generation) -> Response:
-    etag = _etag(generation)
-    return Response(video(with_places([generation])[0]), headers={"ETag": etag, **POLL})
+    headers = {"ETag": _etag(generation), "openai-poll-after-ms": POLL_MS}
+    return Response(video(with_places([generation])[0]), headers=headers)
 
 
 def _etag(generation: Generation) -> str:
