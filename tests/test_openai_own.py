@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from xml.etree import ElementTree
 
 import openai
 import pytest
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
 from gateway.actors import Actor
 from generation.models import Generation, ModelProfile
 from tests import makers
+from tests.serving import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.soak]
 # What fails, and why. Each name stands for the plain call, the raw and the streamed one, in both clients.
@@ -64,7 +63,6 @@ class Presupposed:
 
     def __init__(self, artist: Actor) -> None:
         self.artist, self.token, self.inner = artist, makers.token(artist), get_wsgi_application()
-        self.lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
         if environ.get("HTTP_AUTHORIZATION") == "Bearer My API Key":
@@ -76,14 +74,8 @@ class Presupposed:
 
     def video(self) -> str:
         """One that is there: they delete it, too."""
-        with self.lock:
-            there = Generation.objects.visible_to(self.artist).filter(state="completed").first()
-            return f"video_{(there or makers.completed(self.artist, seconds=4)).pk.hex}"
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *told: Any) -> None:
-        pass
+        there = Generation.objects.visible_to(self.artist).filter(state="completed").first()
+        return f"video_{(there or makers.completed(self.artist, seconds=4)).pk.hex}"
 
 
 @pytest.fixture
@@ -92,14 +84,8 @@ def server() -> Iterator[str]:
     ModelProfile.objects.update(sizes=["720x1280", "1280x720"], seconds=[4, 8, 12])
     cohort = makers.cohort(requests_a_minute=100_000, concurrent=1000)
     artist = makers.artist(credits=100_000, cohort=cohort)
-    serving = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
-    serving.set_app(Presupposed(artist))
-    thread = threading.Thread(target=serving.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{serving.server_port}/v1"
-    serving.shutdown()
-    serving.server_close()
-    thread.join()
+    with serving(Presupposed(artist)) as url:
+        yield f"{url}/v1"
 
 
 def test_openais_own_tests_pass_but_for_those_that_are_listed(server, sources, tmp_path):

@@ -280,7 +280,9 @@ def test_the_openai_sdk_works_unmodified(gateway, key, tmp_path):
             "input_reference",
         ),
         (
-            lambda: client.videos.create(**known, input_reference={"image_url": f"data:image/png;base64,{PIXEL}"}),
+            lambda: client.videos.create(
+                **known, extra_body={"input_reference": {"image_url": f"data:image/png;base64,{PIXEL}"}}
+            ),
             openai.BadRequestError,
             "picture_not_taken",
             "input_reference",
