@@ -4,9 +4,10 @@ A client whose answer got lost sends its request again, and nothing must happen 
 
 1. `Idempotency-Key`, on every POST below /v1: the first with a key is answered, a later one with the same body gets the
    same answer, one with another body is refused, one that comes while the first is being answered is told to wait.
-   The row is taken before the view runs, in a transaction of its own. A request that changed nothing, because it was
-   refused or failed, gives its key back. One whose process died holds it for LEASE and no longer; what it had asked for
-   by then is known by the key (`Generation.once`), so that its repetition draws nothing twice either.
+   The row is taken before the view runs, in a transaction of its own. A request that was refused (4xx) changed nothing
+   and gives its key back. One that failed (5xx) frees it for the same request, one whose process died holds it for
+   LEASE and no longer; what either had asked for by then is known by the row (`Generation.once`), so that the
+   repetition draws nothing twice.
 2. `x-stainless-retry-count`, which the openai SDK's requests bear: see `Attempt` and generation.generations.
 
 An answer is kept for a day, encrypted with what only the client has: its key. A copy of the database tells nobody what
@@ -20,13 +21,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils.crypto import salted_hmac
@@ -75,7 +75,7 @@ class Held:
     @property
     def once(self) -> UUID:
         """By what a thing is known that this request asks for."""
-        return uuid5(self.row.holder, self.key)
+        return self.row.pk
 
 
 def read_key(text: str) -> str:
@@ -130,21 +130,24 @@ def take(key: str, *, holder: UUID, user: User | None, asked: bytes) -> Held:
         if "one_request_a_key" not in str(error):
             raise
     found = mine.first()
-    if found is None:  # its request was refused at this moment
+    if found is None:  # at this moment it was refused
         raise refusals.StillRunning(seconds=1, retry_after=1)
     if bytes(found.asked) != asked:
         raise refusals.KeyDiffers
     if found.status is not None:
         raise Answered(_open(found, key))
-    if mine.filter(pk=found.pk, status__isnull=True, held_until__lt=Now()).update(held_until=lease):
+    if mine.filter(pk=found.pk, status__isnull=True, held_until__lte=Now()).update(held_until=lease):
         return Held(found, key)
     raise refusals.StillRunning(seconds=1, retry_after=1)
 
 
 def keep(held: Held, status: int, body: bytes | None) -> None:
-    """The request was answered: with `body`, or with what can't be kept. One that changed nothing is forgotten."""
+    """The request was answered: with `body`, or with what can't be kept (None). One that was refused is forgotten."""
     row = KeyedRequest.objects.filter(pk=held.row.pk)
-    if not 200 <= status < 300:
+    if status >= 500:
+        release(held)
+        return
+    if status >= 300:
         row.delete()
         return
     kept = body is not None and len(body) <= LARGEST
@@ -152,13 +155,13 @@ def keep(held: Held, status: int, body: bytes | None) -> None:
 
 
 def release(held: Held) -> None:
-    """The request failed: the next one with this key begins anew."""
-    KeyedRequest.objects.filter(pk=held.row.pk).delete()
+    """The request failed: the same one is done when it comes again."""
+    KeyedRequest.objects.filter(pk=held.row.pk).update(held_until=Now())
 
 
 def forget_old() -> int:
     """Forget keys a day after they were used; return how many."""
-    return KeyedRequest.objects.filter(Q(created_at__lt=Now() - KEPT)).delete()[0]
+    return KeyedRequest.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
 
 
 def _open(row: KeyedRequest, key: str) -> Answer:

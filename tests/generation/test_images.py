@@ -50,6 +50,15 @@ def test_a_picture_that_takes_longer_is_asked_for_again_and_drawn_once(artist, c
     assert Generation.objects.count() == 1
 
 
+def test_by_key_too(artist, client_of, still):
+    client = client_of(artist)
+    client.credentials(**client._credentials, HTTP_IDEMPOTENCY_KEY="once")
+    assert ask(client).status_code == 503
+    makers.drawn(Generation.objects.get())
+    first, again = ask(client), ask(client)
+    assert (first.status_code, again.content, Generation.objects.count()) == (200, first.content, 1)
+
+
 def test_it_is_waited_for(transactional_db, artist, client_of, still, monkeypatch):
     monkeypatch.setattr(images, "WAIT", 60)
     client = client_of(artist)
