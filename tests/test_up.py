@@ -287,7 +287,7 @@ def test_the_openai_sdk_works_unmodified(gateway, key, tmp_path):
             "picture_not_taken",
             "input_reference",
         ),
-        (lambda: client.videos.edit(prompt="x", video={"id": remix.id}), openai.BadRequestError, "unsupported", None),
+        (lambda: client.videos.edit(prompt="x", video=b"a clip"), openai.BadRequestError, "unsupported", None),
         (lambda: client.videos.delete(before[-1]), openai.ConflictError, "not_withdrawn", None),
         (
             client.with_options(api_key="x").videos.list,
