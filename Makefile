@@ -86,4 +86,5 @@ bench-review: setup  ## twenty reviewers at once, and the next one of 100,000
 	$(BIN)/python -m benchmarks.review
 
 soak: setup  ## the longer tests
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[clients]'
 	$(BIN)/python -m pytest -m soak

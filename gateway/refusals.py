@@ -567,6 +567,60 @@ class PictureSides(Refused):
     status = 400
 
 
+class Unsupported(Refused):
+    """No model here can {what}: {instead}."""
+
+    status = 400
+
+
+class StillUnderWay(Refused):
+    """This video is {state}: cancel it, or wait until it has ended, and delete it then. Nothing was deleted."""
+
+    status = 409
+
+
+class NotWithdrawn(Refused):
+    """This work was submitted, or is public: withdraw its submission first, and delete it then. Nothing was deleted."""
+
+    status = 409
+
+
+class StillDrawing(Refused):
+    """This picture is not there yet. Ask for it again in a moment, or look at /v1/videos/{video}."""
+
+    status = 503
+
+
+class NotDrawn(Refused):
+    """This picture was not drawn, and its credits were given back. What became of it stands at /v1/videos/{video}."""
+
+    status = 409
+
+
+class KeyUnreadable(Refused):
+    """An Idempotency-Key has 1 to {longest} characters that can be seen. Nothing was done."""
+
+    status = 400
+
+
+class KeyDiffers(Refused):
+    """This Idempotency-Key was used for another request. Take a new one for each; nothing was done."""
+
+    status = 422
+
+
+class StillRunning(Refused):
+    """The first request with this Idempotency-Key is being answered. Ask again in {seconds} s for its answer."""
+
+    status = 409
+
+
+class AnswerNotKept(Refused):
+    """This was done under this Idempotency-Key, and its answer can't be given again. Look for what came of it."""
+
+    status = 409
+
+
 class RequestTooLarge(Refused):
     """A request has at most {limit} MB beside its files: send what is large as a file of a multipart form."""
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import connection
 
-from gateway import access_requests, allowances, audit, notices, sessions, sightings, tokens
+from gateway import access_requests, allowances, audit, notices, retries, sessions, sightings, tokens
 
 
 @shared_task(name="gateway.mail")
@@ -16,7 +16,7 @@ def mail() -> None:
 def tidy() -> None:
     """Make next months' partitions of the audit log, so that none is ever missing; end what is left of last month;
     remind admins of requests that are due; erase from where and by what credentials were used long ago, and what people
-    left who are nobody here."""
+    left who are nobody here; forget the keys of yesterday's requests."""
     with connection.cursor() as cursor:
         cursor.execute("select audit.ensure_partitions()")
     allowances.expire()
@@ -26,3 +26,4 @@ def tidy() -> None:
     sessions.forget_old()
     access_requests.forget_old()
     audit.forget_old()
+    retries.forget_old()

@@ -2,25 +2,37 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 from django.utils import timezone
 
 from gateway import allowances, audit, brakes, refusals, terms
+from gateway import limits as gateway_limits
 from gateway.actors import Actor
+from gateway.models import Membership
 from gateway.models.base import new_id
+from gateway.retries import Attempt
 from generation import endings, engines, guests, limits, media, pictures, room, scheduling, tasks
 from generation.models import Generation, ModelProfile
 
 SEED_LIMIT = 2**32
 MOST_GUIDANCE = 100
 LONGEST_WAIT = timedelta(days=7)
+SENT_AGAIN = timedelta(minutes=15)  # clients wait ten minutes for an answer before they ask again
 TEST_MODEL = "sketch"  # what test tokens draw with
 T = TypeVar("T", int, str)
+
+
+class _AskedBefore(Exception):
+    """The same request came before, and this is what it asked for."""
+
+    def __init__(self, first: Generation) -> None:
+        self.first = first
 
 
 def offered(by: Actor | None = None) -> list[ModelProfile]:
@@ -44,10 +56,13 @@ def submit(
     picture: UploadedFile | None = None,
     cancel_after: timedelta | datetime | None = None,
     once: UUID | None = None,
+    attempt: Attempt | None = None,
+    remixed_from: Generation | None = None,
 ) -> Generation:
     """Set the price aside and queue a clip; whatever is left out is the model's default, the seed is drawn.
 
-    With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once.
+    With `once`, asking for the same again answers with the first one's: a form that is sent twice draws once. So does
+    an `attempt` that its client calls a repetition, and one that its own repetition has overtaken.
     `size` is "256x256" as delivered, `seconds` the length, `seed` 0 to 2³²−1, `picture` what an image-to-video model
     begins from. What still waits at `cancel_after`, a moment or a time from now, is cancelled. Raises NotAMember,
     Suspended, TermsNotAccepted, MissingScope, Braked, UnknownModel, NotOffered, DeadlineOutOfReach, PromptMissing,
@@ -75,6 +90,8 @@ def submit(
         once = uuid5(once, repr(asked) + by.visitor.hex())
         if first := Generation.objects.filter(membership=membership, once=once).first():
             return first
+    if attempt is not None and attempt.count and (first := _asked_before(membership, by, attempt)):
+        return first
     room.must_be_enough()
     seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
     if not 0 <= seed < SEED_LIMIT:
@@ -104,6 +121,9 @@ def submit(
         test=test,
         notes=engines.unknown(profile.strange(prompt)),
         once=once,
+        asked=attempt.digest if attempt else None,
+        attempt=attempt.count if attempt else 0,
+        remixed_from=remixed_from,
         guest_pass=by.guest_pass,
         guest=by.visitor or None,
         guest_address=by.visitor_address or None,
@@ -111,11 +131,13 @@ def submit(
     )
     generation.picture = pictures.keep(brought, membership) if brought else None
     try:
-        _queue(generation, by)
+        _queue(generation, by, attempt)
     except (OperationalError, InterfaceError):
         raise  # perhaps it was committed: rather a file too many than one that a row names and is gone
     except BaseException as error:
         media.discard([generation.picture] if generation.picture else [])
+        if isinstance(error, _AskedBefore):
+            return error.first
         if isinstance(error, IntegrityError) and "one_press_is_one_generation" in str(error):
             # The other press was quicker, at this moment.
             return Generation.objects.get(membership=membership, once=once)
@@ -123,8 +145,69 @@ def submit(
     return generation
 
 
-def _queue(generation: Generation, by: Actor) -> None:
+def remix(source: Generation, *, by: Actor, prompt: str, **asked: Any) -> Generation:
+    """A new clip out of an own one: other words; model, size, length, steps, guidance, seed and picture are the same.
+
+    `asked` is `once` and `attempt`, as of `submit`. Raises what that raises, also where the model is not offered as it
+    was then, and NotFound for somebody else's.
+    """
+    if by.user is None or source.membership.user_id != by.user.pk:
+        raise refusals.NotFound
+    return submit(
+        by=by,
+        prompt=prompt,
+        model=source.model.slug,
+        seconds=source.seconds,
+        size=source.size,
+        seed=source.seed,
+        steps=source.steps,
+        guidance=source.guidance,
+        picture=_picture_of(source, by),
+        remixed_from=source,
+        **asked,
+    )
+
+
+def delete(generation: Generation, *, by: Actor) -> None:
+    """Erase a clip of one's own that has ended: its files, and the picture that it began from. Once more is no error.
+
+    What was asked for and charged stays on record, prompt included, for its artist's export alone. Raises NotFound for
+    somebody else's, MissingScope, StillUnderWay, NotWithdrawn for what is with the reviewers, judged or public.
+    """
+    by.must_have("generate")
+    if by.user is None or generation.membership.user_id != by.user.pk:
+        raise refusals.NotFound
+    try:
+        with atomic():
+            ended = Generation.objects.filter(pk=generation.pk, state__in=Generation.ENDED, deleted_at__isnull=True)
+            if ended.update(deleted_at=Now()):
+                audit.record("generation.deleted", by=by, subject=generation)
+    except IntegrityError as error:  # the database looks at what came of it: later rooms are not known here
+        if "withdrawn before it is deleted" not in str(error):
+            raise
+        raise refusals.NotWithdrawn from None
+    generation.refresh_from_db()
+    if generation.deleted_at is None:
+        raise refusals.StillUnderWay(state=generation.state.replace("_", " "))
+    on_commit(lambda: media.erase(generation), robust=True)  # what is left if it dies in between, a chore throws away
+
+
+def _asked_before(membership: Membership, by: Actor, attempt: Attempt) -> Generation | None:
+    """What an earlier attempt of the same request asked for; of a first attempt: what its own repetition asked for,
+    which overtook it."""
+    same = Generation.objects.filter(membership=membership, token=by.token, asked=attempt.digest)
+    same = same.filter(created_at__gt=Now() - SENT_AGAIN, deleted_at__isnull=True)
+    if attempt.count == 0:
+        same = same.filter(attempt__gt=0, pk__gt=attempt.came)
+    return same.order_by("-id").first()
+
+
+def _queue(generation: Generation, by: Actor, attempt: Attempt | None) -> None:
     with atomic():
+        if attempt is not None:
+            gateway_limits.hold(generation.membership)
+            if first := _asked_before(generation.membership, by, attempt):  # at this moment
+                raise _AskedBefore(first)
         if by.guest_pass is not None:
             guests.must_have_left(by.guest_pass, generation.credits, by=by)
         with guests.without_figures(by):
@@ -206,6 +289,15 @@ def _picture(picture: UploadedFile | None, profile: ModelProfile) -> pictures.Br
     if not profile.takes_picture:
         raise refusals.PictureNotTaken(model=profile.name, param="picture")
     return pictures.look(cast(BinaryIO, picture), size=picture.size or 0)
+
+
+def _picture_of(source: Generation, by: Actor) -> UploadedFile | None:
+    """A copy: each clip's picture goes when that clip does."""
+    if source.picture is None:
+        return None
+    opened = media.open_for(by, "own picture", source.picture)
+    with opened.file as file:
+        return SimpleUploadedFile("picture", file.read(), source.picture.media_type)
 
 
 def _one_of(profile: ModelProfile, what: str, value: T | None, choices: list[T]) -> T:

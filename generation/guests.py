@@ -67,8 +67,8 @@ def left(guest_pass: GuestPass) -> tuple[int, int]:
 
 
 def of_visitor(actor: Actor) -> GenerationQuerySet:
-    """What this guest's browser asked for with this pass."""
-    return Generation.objects.filter(guest_pass=actor.guest_pass, guest=actor.visitor)
+    """What this guest's browser asked for with this pass, but for what its artist deleted."""
+    return Generation.objects.filter(guest_pass=actor.guest_pass, guest=actor.visitor, deleted_at__isnull=True)
 
 
 def must_have_left(guest_pass: GuestPass, price: int, *, by: Actor) -> None:

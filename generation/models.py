@@ -165,11 +165,19 @@ class Share(models.Model):
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def visible_to(self, actor: Actor) -> "GenerationQuerySet":
-        """An artist's own; to a test token the tests alone. Admins see figures in the admin panel, not by this door."""
+        """An artist's own, but for what they deleted; to a test token the tests alone. Admins see figures in the admin
+        panel, not by this door."""
         if actor.user is None:
             return self.none()
-        mine = self.filter(membership__user=actor.user)
+        mine = self.filter(membership__user=actor.user, deleted_at__isnull=True)
         return mine.filter(test=True) if actor.token is not None and actor.token.is_test else mine
+
+    def deleted_by(self, actor: Actor) -> "GenerationQuerySet":
+        """What this artist, or this test token, has deleted."""
+        if actor.user is None:
+            return self.none()
+        gone = self.filter(membership__user=actor.user, deleted_at__isnull=False).select_related("membership")
+        return gone.filter(test=True) if actor.token is not None and actor.token.is_test else gone
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""
@@ -179,7 +187,8 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def of_guest(self, guest_pass: GuestPass, clip: UUID) -> "GenerationQuerySet":
         """What a guest's own address names, while the pass is in force."""
-        return self.filter(guest_pass__in=GuestPass.objects.in_force().filter(pk=guest_pass.pk), guest_clip=clip)
+        in_force = GuestPass.objects.in_force().filter(pk=guest_pass.pk)
+        return self.filter(guest_pass__in=in_force, guest_clip=clip, deleted_at__isnull=True)
 
 
 #: What its artist reads of a speed preset.
@@ -254,7 +263,11 @@ class Generation(Living):
     guest_address = models.BinaryField("where from, on that day", max_length=32, null=True)
     guest_clip = models.UUIDField("how its guest's address names it; random", null=True, unique=True)
 
-    once = models.UUIDField("what one press of a button asked for", null=True)
+    once = models.UUIDField("what one press of a button, or one key of a client's, asked for", null=True)
+    remixed_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    asked = models.BinaryField("fingerprint of the request, by which a repetition is known", max_length=32, null=True)
+    attempt = models.PositiveSmallIntegerField("how often that request had been sent before", default=0)
+    deleted_at = models.DateTimeField("its artist deleted it: its files are gone", null=True)
 
     objects = GenerationQuerySet.as_manager()
 
@@ -274,6 +287,7 @@ class Generation(Living):
             models.Index(fields=["model", "-id"], condition=Q(state="completed"), name="generation_measured"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="generation_by_end"),
             models.Index(fields=["id"], condition=Q(state="queued", fence__gt=0), name="generation_waits_again"),
+            models.Index(fields=["membership", "asked"], condition=Q(asked__isnull=False), name="generation_asked"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -303,6 +317,9 @@ class Generation(Living):
                 name="an_ended_generation_says_when",
             ),
             models.CheckConstraint(condition=~Q(state="failed") | ~Q(error_code=""), name="a_failure_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(deleted_at__isnull=True) | Q(ended_at__isnull=False), name="only_what_has_ended_is_deleted"
+            ),
         ]
 
     def __str__(self) -> str:

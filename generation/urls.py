@@ -4,10 +4,16 @@ from django.urls import path
 
 from generation import me, program, views
 from generation.lending import artist, guest, resources
+from generation.videos import images
 from generation.videos import views as videos
 
 LENT = "v1/guest_passes/<str:pass_id>"
 CLIP = "g/<str:secret>/<hex:clip>"
+NOT_HERE = {
+    "edits": ("edit a clip", "remix one of yours with other words, at /v1/videos/{id}/remix"),
+    "extensions": ("make a clip longer", "ask for a longer one, with “seconds”"),
+    "characters": ("keep a character", "describe it in each prompt, or begin from a picture with “input_reference”"),
+}
 
 urlpatterns = [
     path("metrics", views.metrics),
@@ -35,8 +41,15 @@ urlpatterns = [
     *(path(f"{LENT}/{act}", resources.GuestPassAct.as_view(act=act)) for act in ("revoke", "downloads")),
     path("v1/me", me.Me.as_view()),
     path("v1/models", videos.Models.as_view()),
+    path("v1/models/<str:model_id>", videos.OneModel.as_view()),
+    path("v1/images/generations", images.Images.as_view()),
     path("v1/videos", videos.Videos.as_view()),
+    *(
+        path(f"v1/videos/{name}", videos.NotHere.as_view(what=what, instead=instead))
+        for name, (what, instead) in NOT_HERE.items()
+    ),
     path("v1/videos/<str:video_id>", videos.Video.as_view()),
     path("v1/videos/<str:video_id>/cancel", videos.Cancel.as_view()),
+    path("v1/videos/<str:video_id>/remix", videos.Remix.as_view()),
     path("v1/videos/<str:video_id>/content", videos.Content.as_view()),
 ]

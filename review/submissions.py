@@ -136,16 +136,21 @@ def _video(generation: Generation) -> Output:
 def _revise(
     submission: Submission, video: Output, *, number: int, title: str, credit: str, licence: str, description: str
 ) -> Revision:
-    return Revision.objects.create(
-        submission=submission,
-        number=number,
-        output=video,
-        sha256=video.sha256,
-        title=" ".join(title.split()),
-        credit=" ".join(credit.split()),
-        licence=licence,
-        description=description.strip(),
-    )
+    try:
+        return Revision.objects.create(
+            submission=submission,
+            number=number,
+            output=video,
+            sha256=video.sha256,
+            title=" ".join(title.split()),
+            credit=" ".join(credit.split()),
+            licence=licence,
+            description=description.strip(),
+        )
+    except IntegrityError as error:
+        if "a deleted work" in str(error):  # at this moment
+            raise refusals.NotFound from None
+        raise
 
 
 def _record(submission: Submission, revision: Revision, by: Actor) -> None:

@@ -133,8 +133,11 @@ POSTS = {
     "v1/guest_passes": (401, 400, 400, 400, 400, 400),
     "v1/guest_passes/<str:pass_id>/revoke": (401, 404, *NOT_MINE),
     "v1/guest_passes/<str:pass_id>/downloads": (401, 404, *NOT_MINE),
+    "v1/images/generations": (401, 400, 400, 400, 400, 400),
     "v1/videos": (401, 400, 400, 400, 400, 400),
     "v1/videos/<str:video_id>/cancel": (401, 409, *NOT_MINE),
+    "v1/videos/<str:video_id>/remix": (401, 400, *NOT_MINE),
+    **{f"v1/videos/{act}": (401, 400, 400, 400, 400, 400) for act in ("edits", "extensions", "characters")},
     "v1/submissions": (401, 400, 400, 400, 400, 400),
     "v1/submissions/<str:submission_id>/withdraw": (401, 200, *NOT_MINE),
     "v1/submissions/<str:submission_id>/sign_off": (401, 400, *NOT_MINE),
@@ -155,7 +158,10 @@ POSTS = {
     "v1/reviews/<str:submission_id>/undo": (401, 403, 403, 404, 404, 403),
     "v1/publications/<str:publication_id>/withdraw": (401, 404, *NOT_MINE),
 }
-DELETES = dict.fromkeys(("v1/tokens/<str:token_id>", "v1/conflicts/<str:conflict_id>"), (401, 404, *NOT_MINE))
+DELETES = {
+    **dict.fromkeys(("v1/tokens/<str:token_id>", "v1/conflicts/<str:conflict_id>"), (401, 404, *NOT_MINE)),
+    "v1/videos/<str:video_id>": (401, 409, *NOT_MINE),  # it is with the reviewers
+}
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
 ADMINS = ("program",)
 ANYBODY = (

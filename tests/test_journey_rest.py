@@ -64,7 +64,7 @@ def test_the_whole_journey_over_rest(artist, stranger, reviewer):
     assert [model["id"] for model in ines.get("/models")["data"]] == ["sketch"]
     ines.post("/videos", {"prompt": " "}, 400, "prompt_missing", "the prompt is empty")
     ines.post("/videos", {"prompt": "word " * 40}, 400, "prompt_too_long", "has 40 words")
-    ines.post("/videos", {"prompt": PROMPT, "model": "sora-2"}, 400, "unknown_model", "There is no model “sora-2” here")
+    ines.post("/videos", {"prompt": PROMPT, "model": "veo-3"}, 400, "unknown_model", "There is no model “veo-3” here")
     ines.post("/videos", {"prompt": PROMPT, "seconds": 12}, 400, "not_offered", "does not offer seconds “12”")
     made = ines.post("/videos", {"prompt": PROMPT, "seconds": "2", "seed": 7})
     video, generation = made["id"], Generation.objects.get()

@@ -1,5 +1,7 @@
 """`manage.py up`, as its users know it: seeded, played through, browsed, killed, started again. One gateway for all."""
 
+import base64
+import hashlib
 import os
 import shutil
 import signal
@@ -8,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx2
+import openai
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -16,6 +20,7 @@ from scripts import chromium
 from tests.live import Gateway
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("up")]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 360, "height": 740}}
 
 
@@ -202,6 +207,99 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
             )
         assert complaints == []
         context.close()
+
+
+@pytest.fixture(scope="module")
+def key(gateway, sessions):
+    """A token of Ines Marchetti's, made in her browser."""
+    cookies = {cookie["name"]: cookie["value"] for cookie in sessions["Ines Marchetti"]["cookies"]}
+    made = requests.post(
+        f"{gateway.url}/v1/tokens",
+        json={"label": "openai", "scopes": ["generate", "submit"]},
+        cookies=cookies,
+        headers={"X-CSRFToken": cookies[f"bat_csrf_{gateway.port}"], "Referer": gateway.url},
+        timeout=10,
+    )
+    assert made.status_code == 201, made.text
+    return made.json()["secret"]
+
+
+class Losing(httpx2.HTTPTransport):
+    """Its first answer to a POST gets lost, after the server has sent it."""
+
+    lost = False
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        if request.method == "POST" and not self.lost:
+            self.lost = True
+            response.close()
+            raise httpx2.ReadError("the line broke", request=request)
+        return response
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+def test_the_openai_sdk_works_unmodified(gateway, key, tmp_path):
+    client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key)
+    assert [model.id for model in client.models.list()] == ["sketch"]
+    assert client.models.retrieve("sketch").owned_by == "Apache-2.0"
+    before = [video.id for video in client.videos.list(limit=3)]  # page after page
+    assert len(before) == len(set(before)) > 3
+
+    video = client.videos.create_and_poll(prompt="a red circle over a blue field", model="sora-2", seconds="1")
+    assert (video.status, video.progress, video.seconds, video.model) == ("completed", 100, "1", "sketch")
+    client.videos.download_content(video.id).write_to_file(tmp_path / "clip.mp4")
+    assert hashlib.sha256((tmp_path / "clip.mp4").read_bytes()).hexdigest() == video.sha256
+    for variant in ("thumbnail", "spritesheet"):
+        assert client.videos.download_content(video.id, variant=variant).content[8:12] == b"WEBP"
+
+    remix = client.videos.remix(video.id, prompt="a red ring over a blue field")
+    assert (remix.remixed_from_video_id, remix.seed) == (video.id, video.seed)
+    assert client.videos.poll(remix.id).status == "completed"
+    gone = client.videos.delete(video.id)
+    assert (gone.id, gone.deleted, gone.object) == (video.id, True, "video.deleted")
+
+    losing = Losing()
+    unlucky = openai.OpenAI(
+        base_url=client.base_url, api_key=key, http_client=openai.DefaultHttpx2Client(transport=losing)
+    )
+    once = unlucky.videos.create(prompt="a green square over a white field", seconds="1")
+    assert losing.lost
+    assert [video.id for video in client.videos.list()][:3] == [once.id, remix.id, before[0]]
+    cancelled = client.post(f"/videos/{once.id}/cancel", cast_to=openai.types.Video)
+    assert (cancelled.status, cancelled.error and cancelled.error.code) == ("failed", "cancelled")
+
+    known = {"prompt": "a red circle", "seconds": "1"}
+    for call, kind, code, param in (
+        (lambda: client.videos.retrieve(video.id), openai.NotFoundError, "not_found", None),
+        (lambda: client.videos.create(prompt=" "), openai.BadRequestError, "prompt_missing", "prompt"),
+        (
+            lambda: client.videos.create(**known, input_reference=("a.png", base64.b64decode(PIXEL))),
+            openai.BadRequestError,
+            "picture_not_taken",
+            "input_reference",
+        ),
+        (
+            lambda: client.videos.create(
+                **known, extra_body={"input_reference": {"image_url": f"data:image/png;base64,{PIXEL}"}}
+            ),
+            openai.BadRequestError,
+            "picture_not_taken",
+            "input_reference",
+        ),
+        (lambda: client.videos.edit(prompt="x", video=b"a clip"), openai.BadRequestError, "unsupported", None),
+        (lambda: client.videos.delete(before[-1]), openai.ConflictError, "not_withdrawn", None),
+        (
+            client.with_options(api_key="x").videos.list,
+            openai.AuthenticationError,
+            "bad_token",
+            None,
+        ),
+    ):
+        with pytest.raises(kind) as no:
+            call()
+        assert (no.value.code, no.value.param) == (code, param)
+        assert no.value.request_id and no.value.body["message"]
 
 
 def test_killed_it_leaves_nothing_and_begins_again_with_its_data(gateway, folder):

@@ -13,6 +13,7 @@ from .members import AccessRequest, Cohort, Invitation, Membership, MembershipCh
 from .notices import Notice
 from .program import Program, Rate, Terms, TermsAcceptance
 from .pulses import Pulse
+from .retries import KeyedRequest
 from .sightings import Canary, Sighting
 from .tokens import Token
 
@@ -31,6 +32,7 @@ __all__ = [
     "GuestPass",
     "Impersonation",
     "Invitation",
+    "KeyedRequest",
     "LedgerEntry",
     "Membership",
     "MembershipChange",

@@ -25,6 +25,7 @@ def sweep(most: int = 500) -> int:
     A file goes that no output names, if its generation has ended, or its attempt is over and the file an hour old.
     Of an attempt in progress nothing is touched, and nothing that does not lie where `keep` puts files. A picture goes
     that no row names and that is an hour old: the request that brought it is over by then, whatever became of it.
+    Rows of a generation that its artist deleted name nothing any more.
     """
     gone = _outputs(most) + _pictures(most)
     if gone:
@@ -36,14 +37,16 @@ def _outputs(most: int) -> int:
     piece = _next([name for name in _list("outputs")[0] if re.fullmatch("[0-9a-f]{32}", name)], PLACE, most)
     # First the generations, then the outputs: one that ends in between is taken for under way, and left for later.
     known = {row.pk: row for row in Generation.objects.filter(pk__in=map(UUID, piece)).only("pk", "state", "fence")}
-    named = set(Output.objects.filter(generation__in=known).values_list("path", flat=True))
+    kept = Output.objects.filter(generation__in=known, generation__deleted_at__isnull=True)
+    named = set(kept.values_list("path", flat=True))
     return sum(_clear(name, known.get(UUID(name)), named) for name in piece)
 
 
 def _pictures(most: int) -> int:
     names = [name for name in _list("inputs")[1] if re.fullmatch("[0-9a-f]{32}[.][a-z]+", name)]
     paths = [f"inputs/{name}" for name in _next(names, PICTURES, most)]
-    named = set(Picture.objects.filter(path__in=paths).values_list("path", flat=True))
+    kept = Picture.objects.filter(path__in=paths, generation__deleted_at__isnull=True)
+    named = set(kept.values_list("path", flat=True))
     orphans = [path for path in paths if path not in named and _old(path)]
     for path in orphans:
         default_storage.delete(path)

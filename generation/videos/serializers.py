@@ -12,6 +12,7 @@ from gateway import brakes
 from gateway.api import show_id
 from generation.models import Generation
 
+STAND_IN = "sora-2"  # what clients name that were made for another service: the program's default model
 # The SDK's poll loop knows four states and returns at once on a fifth.
 STATUS = {"cancelled": "failed"}
 
@@ -60,6 +61,12 @@ class Reference(serializers.FileField):
         return cast(UploadedFile, super().to_internal_value(data))
 
 
+class RemixRequest(serializers.Serializer[Any]):
+    """What POST /v1/videos/{id}/remix takes: the new words."""
+
+    prompt = serializers.CharField(max_length=2000, allow_blank=True)
+
+
 class VideoRequest(serializers.Serializer[Any]):
     """What POST /v1/videos takes, as JSON or multipart. What its model does not offer, the rule refuses."""
 
@@ -72,6 +79,9 @@ class VideoRequest(serializers.Serializer[Any]):
     guidance = serializers.FloatField(required=False)
     input_reference = Reference(required=False, source="picture")
     cancel_after = Deadline(required=False)
+
+    def validate_model(self, slug: str) -> str:
+        return "" if slug == STAND_IN else slug
 
 
 def video(generation: Generation) -> dict[str, Any]:
@@ -98,7 +108,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "seconds": str(generation.seconds),
         "size": generation.size,
         "prompt": generation.prompt,
-        "remixed_from_video_id": None,
+        "remixed_from_video_id": show_id("video", generation.remixed_from_id) if generation.remixed_from_id else None,
         "error": error,
         "seed": generation.seed,
         "steps": generation.steps,
@@ -112,7 +122,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,
         "notes": generation.notes,
         "guest_pass": show_id("guest_pass", generation.guest_pass_id) if generation.guest_pass_id else None,
-        "actions": [] if generation.ended else ["cancel"],
+        "actions": ["remix", "delete"] if generation.ended else ["remix", "cancel"],
     }
 
 

@@ -1,5 +1,6 @@
 """/v1/videos and /v1/models."""
 
+import time
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -7,14 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway import refusals
-from gateway.api import Invalid, Resource, page, read_id
+from gateway.api import Invalid, Resource, known, page, read_id, show_id
 from generation import generations, media
 from generation.models import Generation
-from generation.videos.serializers import VideoRequest, video
+from generation.videos.serializers import RemixRequest, VideoRequest, video
 from generation.views import own, with_places
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
+FRESH = 5  # seconds: so old may a place in line be that a client has already
 
 
 class Videos(Resource):
@@ -24,13 +26,12 @@ class Videos(Resource):
         asked = VideoRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         try:
-            generation = generations.submit(by=self.actor, **asked.validated_data)
+            generation = generations.submit(by=self.actor, **asked.validated_data, **self.repeats(request))
         except refusals.Refused as refused:
             if refused.param == "picture":
                 refused.param = "input_reference"  # as it is called here
             raise
-        generation = own(self.actor, generation.pk)
-        return Response(video(with_places([generation])[0]), headers={"openai-poll-after-ms": POLL_MS})
+        return _told(own(self.actor, generation.pk))
 
     def get(self, request: Request) -> Response:
         rows = Generation.objects.visible_to(self.actor).listed()
@@ -38,11 +39,41 @@ class Videos(Resource):
 
 
 class Video(Resource):
-    """One clip of one's own."""
+    """One clip of one's own: look at it, delete it."""
 
     def get(self, request: Request, video_id: str) -> Response:
-        found = own(self.actor, read_id("video", video_id))
-        return Response(video(with_places([found])[0]), headers={"openai-poll-after-ms": POLL_MS})
+        pk = read_id("video", video_id)
+        if "If-None-Match" in request.headers:  # asked before all that takes time
+            row = Generation.objects.visible_to(self.actor).filter(pk=pk).only("state", "step", "fence").first()
+            if row is not None and known(request, etag := _etag(row)):
+                return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
+        return _told(own(self.actor, pk))
+
+    def delete(self, request: Request, video_id: str) -> Response:
+        pk = read_id("video", video_id)
+        found = Generation.objects.deleted_by(self.actor).filter(pk=pk).first() or own(self.actor, pk)
+        generations.delete(found, by=self.actor)
+        return Response({"id": show_id("video", pk), "object": "video.deleted", "deleted": True})
+
+
+class Remix(Resource):
+    """A new clip out of this one: other words, all else the same."""
+
+    def post(self, request: Request, video_id: str) -> Response:
+        source = own(self.actor, read_id("video", video_id))
+        asked = RemixRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        generation = generations.remix(source, by=self.actor, **asked.validated_data, **self.repeats(request))
+        return _told(own(self.actor, generation.pk))
+
+
+class NotHere(Resource):
+    """What clients for another service can ask for, and no model here can do."""
+
+    what, instead = "", ""
+
+    def post(self, request: Request) -> Response:
+        raise refusals.Unsupported(what=self.what, instead=self.instead)
 
 
 class Cancel(Resource):
@@ -68,6 +99,18 @@ class Content(Resource):
         return media.respond(request._request, media.open_for(self.actor, "own work", output))
 
 
+def _told(generation: Generation) -> Response:
+    headers = {"ETag": _etag(generation), "openai-poll-after-ms": POLL_MS}
+    return Response(video(with_places([generation])[0]), headers=headers)
+
+
+def _etag(generation: Generation) -> str:
+    """Weak: another one means that there is something new. What still waits or is drawn is told anew every FRESH
+    seconds, for its place in line and its time to go change by themselves."""
+    now = 0 if generation.ended else int(time.time()) // FRESH
+    return f'W/"{generation.state}-{generation.fence}-{generation.step}-{now}"'
+
+
 class NotReady(refusals.Refused):
     """This video is {state}: there is a file only when it is completed."""
 
@@ -79,6 +122,16 @@ class Models(Resource):
 
     def get(self, request: Request) -> Response:
         return Response({"object": "list", "data": [_model(model) for model in generations.offered()]})
+
+
+class OneModel(Resource):
+    """One of them."""
+
+    def get(self, request: Request, model_id: str) -> Response:
+        found = next((model for model in generations.offered() if model.slug == model_id), None)
+        if found is None:
+            raise refusals.NotFound
+        return Response(_model(found))
 
 
 def _model(model: Any) -> dict[str, Any]:

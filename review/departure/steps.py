@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
 from gateway import access_requests, actors, audit, keys, members, notices, refusals, sessions, states, tokens, traces
-from gateway.models import AccessRequest, Departure, GuestPass, Notice, SignInLink, Token, User
+from gateway.models import AccessRequest, Departure, GuestPass, KeyedRequest, Notice, SignInLink, Token, User
 from gateway.triggers import ERASED
 from generation import endings, guests, media
 from generation.models import Generation
@@ -54,6 +54,7 @@ def begin(departure: Departure) -> None:
         seen += [("token", pk) for pk in Token.objects.filter(user=user).values_list("pk", flat=True)]
         sessions.end_others(by=person, keep=None)
         SignInLink.objects.filter(user=user).delete()
+        KeyedRequest.objects.filter(user=user).delete()
         Authenticator.objects.filter(user=user).delete()
         User.objects.filter(pk=user.pk).update(is_active=False, password=make_password(None), last_login=None)
         on_commit(partial(_forget, seen), robust=True)
@@ -142,7 +143,7 @@ def _works(departure: Departure, after: str) -> str | None:
     with _batch(departure):
         Fingerprint.objects.filter(output__generation__in=[work for work in batch if work.pk not in kept]).delete()
         written = Generation.objects.filter(pk__in=[work.pk for work in batch]).exclude(prompt=ERASED)
-        number = written.update(prompt=ERASED, error_message="", notes=[], once=None)
+        number = written.update(prompt=ERASED, error_message="", notes=[], once=None, asked=None)
         if number:
             audit.record("departure.erased", by=actors.SYSTEM, subject=departure, facts={"works": number})
     return str(batch[-1].pk) if len(batch) == WORKS else None

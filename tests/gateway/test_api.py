@@ -104,8 +104,8 @@ def test_without_a_word_a_page_has_twenty_rows_latest_first(users: QuerySet[User
 @example(limit="1e1")
 @example(limit="²")
 @example(limit="9" * 5000)  # more digits than int() reads
-def test_a_limit_is_a_number_from_1_to_100_or_a_clear_no(users: QuerySet[User], limit: str):
-    allowed = limit.isdecimal() and len(limit) < 4000 and 1 <= int(limit) <= 100
+def test_a_limit_is_a_number_from_0_to_100_or_a_clear_no(users: QuerySet[User], limit: str):
+    allowed = limit.isdecimal() and len(limit) < 4000 and int(limit) <= 100
     if allowed:
         assert len(cut(users, limit=limit)["data"]) == min(23, int(limit))
     else:
@@ -224,3 +224,20 @@ def test_the_sdk_is_told_not_to_try_again_what_will_not_change(artist: Actor, cl
     client = client_of(artist)
     assert client.get(f"/v1/videos/video_{new_id().hex}")["x-should-retry"] == "false"
     assert "x-should-retry" not in client.get("/v1/videos")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (refusals.NotEnoughCredits(price=1, free=0, granted=0, until="June"), "false"),
+        (refusals.AlreadySubmitted(), "false"),
+        (refusals.UnknownFormat(form="csv"), "false"),
+        (refusals.DiskFull(retry_after=300), "false"),  # sooner than its person can wait
+        (refusals.TooManyAtOnce(used=1, limit=1, retry_after=5), None),
+        (refusals.StillRunning(seconds=1, retry_after=1), None),
+        (refusals.LogUnavailable(), None),
+    ],
+)
+def test_what_helps_to_try_again_is_not_discouraged(refusal: refusals.Refused, told: str | None):
+    answer = api.error(refusal, {})
+    assert answer is not None and answer.headers.get("x-should-retry") == told

@@ -5,8 +5,10 @@ import math
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.db.transaction import atomic
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateway import actors, allowances, members, refusals, states
@@ -28,7 +30,8 @@ def test_a_video_is_asked_for_as_the_sdk_does(artist, client_of, form):
         "object": "video", "status": "queued", "progress": 0, "seconds": "2", "size": "256x256", "model": "sketch",
     }  # fmt: skip
     assert video["notes"] == []
-    assert video["queue"]["position"] == 1 and video["credits"] == 2 and video["actions"] == ["cancel"]
+    assert video["queue"]["position"] == 1 and video["credits"] == 2
+    assert video["actions"] == ["remix", "cancel"]
 
 
 def test_unknown_words_are_named_in_the_first_answer(artist, client_of):
@@ -123,7 +126,8 @@ def test_a_failed_video_says_why(artist, client_of):
         allowances.give_back(generation.pk)
     video = client_of(artist).get(f"/v1/videos/video_{generation.pk.hex}").json()
     assert (video["status"], video["error"]) == ("failed", {"code": "out_of_memory", "message": "It does not fit."})
-    assert (video["actions"], video["queue"], video["sha256"], video["completed_at"]) == ([], None, None, None)
+    assert (video["queue"], video["sha256"], video["completed_at"]) == (None, None, None)
+    assert video["actions"] == ["remix", "delete"]
 
 
 def test_a_completed_video_names_its_file(artist, client_of):
@@ -242,3 +246,90 @@ def test_what_was_not_begun_in_time_reads_failed_with_its_own_code(artist, clien
     worker.sweep()
     video = client_of(artist).get(f"/v1/videos/video_{generation.pk.hex}").json()
     assert (video["status"], video["error"]["code"]) == ("failed", "expired")
+
+
+def test_who_asks_for_soras_model_gets_the_programs_default(artist, client_of):
+    makers.sketch()
+    for asked in ({"model": "sora-2"}, {"model": ""}, {}):
+        video = client_of(artist).post("/v1/videos", {"prompt": "x", **asked}, format="multipart").json()
+        assert video.get("model") == "sketch", video
+
+
+def test_one_model_is_told_as_in_the_list(artist, client_of):
+    makers.sketch()
+    client = client_of(artist)
+    assert client.get("/v1/models/sketch").json() == client.get("/v1/models").json()["data"][0]
+    assert client.get("/v1/models/mochi-1-preview").status_code == 404  # not offered yet
+
+
+def test_a_page_of_none_says_whether_there_is_anything(artist, client_of):
+    client = client_of(artist)
+    assert client.get("/v1/videos", {"limit": 0}).json()["has_more"] is False
+    makers.queued(artist)
+    page = client.get("/v1/videos", {"limit": 0}).json()
+    assert (page["data"], page["has_more"]) == ([], True)
+
+
+# ---------------------------------------------------------------- asked again and again
+
+
+def test_what_has_ended_is_sent_once(artist, client_of):
+    generation = makers.completed(artist)
+    client, path = client_of(artist), f"/v1/videos/video_{generation.pk.hex}"
+    first = client.get(path)
+    etag = first["ETag"]
+    assert etag.startswith('W/"')
+    for known in (etag, etag.removeprefix("W/"), f'"x", {etag}', "*"):
+        again = client.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", etag)
+        assert again["openai-poll-after-ms"] and again["RateLimit"]
+        assert "Content-Type" not in again
+    assert client.get(path, headers={"If-None-Match": '"x"'}).content == first.content
+    assert client_of(makers.artist()).get(path, headers={"If-None-Match": "*"}).status_code == 404
+
+
+def test_each_step_is_something_new(artist, client_of):
+    generation = makers.queued(artist)
+    client, path = client_of(artist), f"/v1/videos/video_{generation.pk.hex}"
+    waiting = client.get(path)["ETag"]
+    makers.drawing(generation)
+    drawing = client.get(path, headers={"If-None-Match": waiting})
+    assert (drawing.status_code, drawing.json()["status"]) == (200, "in_progress")
+    Generation.objects.filter(pk=generation.pk).update(step=4)
+    further = client.get(path, headers={"If-None-Match": drawing["ETag"]})
+    assert further.status_code == 200 and further.json()["progress"] > drawing.json()["progress"]
+
+
+def test_known_news_cost_less_than_the_whole(artist, client_of):
+    """The line, the files and the estimates are not asked for."""
+    generation = makers.queued(artist)
+    client, path = client_of(artist), f"/v1/videos/video_{generation.pk.hex}"
+    client.get(path)
+    with CaptureQueriesContext(connection) as whole:
+        etag = client.get(path)["ETag"]
+    with CaptureQueriesContext(connection) as known:
+        answer = client.get(path, headers={"If-None-Match": etag})
+        if answer.status_code == 200:  # five seconds were over in between
+            pytest.skip("the moment was the wrong one")
+    assert len(known) <= len(whole) - 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/videos", "/v1/me", "/v1/models", "/v1/submissions", "/v1/tokens", "/v1/publications"]
+)
+def test_what_is_polled_has_an_etag(artist, client_of, path):
+    makers.submitted(artist)
+    client = client_of(artist)
+    client.get("/v1/models")  # when a token was last used is noted once a minute, and told
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert again["ETag"] == first["ETag"] and "Content-Type" not in again
+    assert client.head(path, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+def test_an_answer_that_differs_has_another_etag(artist, client_of):
+    client = client_of(artist)
+    first = client.get("/v1/videos")
+    makers.queued(artist)
+    assert client.get("/v1/videos", headers={"If-None-Match": first["ETag"]}).status_code == 200

@@ -357,7 +357,7 @@ KEPT = {
     "how a reviewer works": "Preferences",
     "what others wrote, who are owed an answer": "Report",
     "accounts": "Contribution.currency Contribution.reference",
-    "erased by itself": "User.email User.name User.studio User.password Generation.prompt Generation.error_message Generation.notes Detail Notice EmailAddress EmailConfirmation Authenticator UserSession Fingerprint",
+    "erased by itself": "User.email User.name User.studio User.password Generation.prompt Generation.error_message Generation.notes Detail Notice EmailAddress EmailConfirmation Authenticator UserSession Fingerprint Generation.asked KeyedRequest",
     "ends with the session, in two weeks": "Session",
     "what an admin changed of the program's own": "LogEntry",
 }

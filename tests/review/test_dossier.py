@@ -35,6 +35,7 @@ TABLES = {
     "gateway.AccessRequest": "artist.json",
     "gateway.Export": "artist.json",
     "gateway.Departure": "artist.json",
+    "gateway.KeyedRequest": "not: kept for a day, and readable only to who has its key",
     "review.Report": "not: what others wrote; what came of it stands in submissions/",
     "gateway.Cohort": "artist.json: its name",
     "gateway.Terms": "terms/",
