@@ -15,6 +15,7 @@ from .program import Program, Rate, Terms, TermsAcceptance
 from .pulses import Pulse
 from .sightings import Canary, Sighting
 from .tokens import Token
+from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 __all__ = [
     "AccessRequest",
@@ -44,4 +45,7 @@ __all__ = [
     "TermsAcceptance",
     "Token",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]
