@@ -252,16 +252,31 @@ def test_who_leaves_is_told_nothing_more(artist, receiver):
 # ---------------------------------------------------------------- several at once
 
 
-def test_two_deliverers_send_each_once(at_once, receiver):
+def test_several_deliverers_send_each_once_and_one_at_a_time_to_an_endpoint(at_once, receiver):
+    under_way: Counter = Counter()
+    most: Counter = Counter()
+
+    def counting(handler):
+        with receiver.lock:
+            under_way[handler.path] += 1
+            most[handler.path] = max(most[handler.path], under_way[handler.path])
+        time.sleep(0.01)
+        with receiver.lock:
+            under_way[handler.path] -= 1
+        say(handler, 200, b"")
+
+    receiver.answers = [counting]
     people = [makers.artist() for _ in range(4)]
-    for person in people:
+    for nth, person in enumerate(people):
         for number in range(2):
-            webhooks.create(by=person, url=f"{receiver.url}&{number}")
+            webhooks.create(by=person, url=f"{receiver.url}&{nth}&{number}")
         for _ in range(5):
             happens(person)
     assert sum(at_once(*[deliveries.work] * 4)) == 40
     assert Counter((heard.id, heard.path) for heard in receiver.heard).most_common(1)[0][1] == 1
     assert len(receiver.heard) == 40
+    assert set(most.values()) == {1}
+    assert len(most) == 8
     assert set(WebhookDelivery.objects.values_list("state", "attempts")) == {("delivered", 1)}
     assert not WebhookEndpoint.objects.filter(busy_until__isnull=False).exists()
 
