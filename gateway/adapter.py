@@ -1,19 +1,15 @@
 """allauth's view of this program: nobody signs up by themselves, and secrets are not kept in the clear."""
 
-import base64
-
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from gateway import addresses
+from gateway import addresses, encryption
 from gateway.models import User
+
+PURPOSE = "second factors"
 
 
 class InvitationOnly(DefaultAccountAdapter):
@@ -27,21 +23,13 @@ class InvitationOnly(DefaultAccountAdapter):
 
 
 class SecondFactors(DefaultMFAAdapter):
-    """The keys of authenticator apps and recovery codes are encrypted under SECRET_KEY: a stolen database has none.
-
-    After SECRET_KEY changed, what was encrypted under an earlier one is read as long as SECRET_KEY_FALLBACKS names it.
-    """
+    """The keys of authenticator apps and recovery codes are encrypted under SECRET_KEY: a stolen database has none."""
 
     def encrypt(self, text: str) -> str:
-        return _box().encrypt(text.encode()).decode()
+        return encryption.encrypt(text, purpose=PURPOSE)
 
     def decrypt(self, encrypted_text: str) -> str:
-        try:
-            return _box().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
-            raise ImproperlyConfigured(
-                "A second factor was encrypted under another SECRET_KEY: add that one to SECRET_KEY_FALLBACKS."
-            ) from None
+        return encryption.decrypt(encrypted_text, purpose=PURPOSE)
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         others = Authenticator.objects.filter(user=user, type=type).count()
@@ -49,12 +37,3 @@ class SecondFactors(DefaultMFAAdapter):
 
     def _get_site_name(self) -> str:
         return settings.PROGRAM_NAME
-
-
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _key(secret: str) -> bytes:
-    derived = HKDF(SHA256(), length=32, salt=None, info=b"second factors").derive(secret.encode())
-    return base64.urlsafe_b64encode(derived)

@@ -35,6 +35,7 @@ from gateway.models import (
     TermsAcceptance,
     Token,
     User,
+    WebhookEndpoint,
 )
 
 
@@ -187,6 +188,16 @@ class GuestPassAdmin(ReadOnly):
     list_select_related = ("membership__user", "membership__cohort")
     list_filter = ("state",)
     exclude = ("digest", "label")
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnly):
+    """Whose, and how it stands: where it leads is its owner's business."""
+
+    list_display = ("created_at", "user", "event_types", "state", "reason", "changed_at")
+    list_select_related = ("user",)
+    list_filter = ("state",)
+    exclude = ("name", "url", "secret", "old_secret")
 
 
 @admin.register(Allowance)

@@ -15,6 +15,7 @@ app.conf.beat_scheduler = "gateway.processes:PulsingScheduler"
 app.conf.beat_max_loop_interval = 2  # so that a pulse is never older than that
 app.conf.beat_schedule = {
     "mail": {"task": "gateway.mail", "schedule": 5},
+    "deliver": {"task": "gateway.deliver", "schedule": 2, "options": {"expires": 2}},
     "tidy": {"task": "gateway.tidy", "schedule": 3600},
     "sweep": {"task": "generation.sweep", "schedule": settings.SWEEP_SECONDS},
     "put_away": {"task": "review.put_away", "schedule": 5},

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import actors, allowances, audit, keys, notices, refusals, states, terms, tokens
+from gateway import actors, allowances, audit, keys, notices, refusals, states, terms, tokens, webhooks
 from gateway.actors import Actor
 from gateway.models import Cohort, Invitation, Membership, MembershipChange, Token, User
 
@@ -284,6 +284,7 @@ def _part(membership: Membership, kind: str, *, by: Actor, reason: str = "") -> 
     _change_state(membership, "left", kind, by=by, reason=reason)
     for token in Token.objects.live().filter(membership=membership):
         tokens.revoke(token, by=by)
+    webhooks.stop_all(membership.user, reason="Its owner has no place in the program any more.")
     Token.objects.filter(membership=membership).update(last_address=None, last_use="")
 
 

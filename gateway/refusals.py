@@ -100,6 +100,30 @@ class TestsOnlyGenerate(Refused):
     status = 400
 
 
+class BadWebhookUrl(Refused):
+    """A webhook goes to an address like https://example.org/hooks, of at most 500 characters: {what}."""
+
+    status = 400
+
+
+class UnknownEventType(Refused):
+    """There is no event “{name}”. There are: {known}."""
+
+    status = 400
+
+
+class TooManyWebhooks(Refused):
+    """You have {limit} webhook endpoints, as many as one may: remove one first."""
+
+    status = 409
+
+
+class WebhookDisabled(Refused):
+    """This webhook endpoint is disabled, so nothing is sent there: enable it first."""
+
+    status = 409
+
+
 class UnknownGuestPass(Refused):
     """There is no guest pass at this address. Perhaps part of the link is missing: ask who gave it to you."""
 

@@ -6,6 +6,7 @@ DATA_DIR. With DATABASE_URL or REDIS_URL set, those win.
 
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -38,6 +39,13 @@ def env_flag(name: str) -> bool:
 
 def env_list(name: str) -> list[str]:
     return [part.strip() for part in env(name).split(",") if part.strip()]
+
+
+def env_networks(name: str) -> list[str]:
+    try:
+        return [str(ip_network(part)) for part in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is a list of networks such as 10.0.0.0/8: {error}.") from None
 
 
 def database(url: str) -> dict[str, object]:
@@ -111,6 +119,7 @@ SIGHTINGS = env_flag("SIGHTINGS") if env("SIGHTINGS") else True  # whether the u
 AUTOMATIC_FREEZES = env_int("AUTOMATIC_FREEZES", 3)  # artists an hour; beyond that an admin decides
 SCREENING_CLASSIFIER = env("SCREENING_CLASSIFIER")  # package.module.function, asked about each submitted clip
 METRICS_TOKEN = env("METRICS_TOKEN")  # what Prometheus shows at /metrics; without it there is no such page
+WEBHOOK_NETWORKS = env_networks("WEBHOOK_NETWORKS")  # that webhooks may lead to although they are private, or not https
 LEAK_INTAKE_KEYS = env("LEAK_INTAKE_KEYS")  # a file of public keys, whose holders may report leaked tokens
 
 MEDIA_ROOT = Path(env("MEDIA_DIR", str(PLACES.media)))  # private: never served by path

@@ -21,7 +21,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
-from gateway import actors, audit, brakes, guest_passes, notices, refusals, sessions, states, tokens, traces
+from gateway import actors, audit, brakes, guest_passes, notices, refusals, sessions, states, tokens, traces, webhooks
 from gateway.actors import Actor
 from gateway.models import Brake, Canary, GuestPass, Sighting, Token, User
 from gateway.traces import Noted, Signal, Use
@@ -90,7 +90,9 @@ def freeze(use: Use, signals: list[Signal]) -> Brake | None:
             seen=traces.whereabouts(use.scope, use.target),
             brake=brake,
         )
-        if brake is None:
+        if brake is not None:
+            webhooks.happened("sighting.frozen", f"{Sighting.NOUN}_{sighting.pk.hex}", user=owner.pk)
+        else:
             _tell_admins(
                 f"{label[0].upper()}{label[1:]} looks leaked, and is not frozen",
                 f"The credentials of {others} artists were frozen in the last hour, so this one waits for you.",

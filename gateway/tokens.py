@@ -4,7 +4,8 @@ the row.
 1. A token does what its person may do, less what its scopes, networks, limits and end say.
 2. A token makes no token, or one that leaked would breed. It may rotate itself, for as long a life, under the same
    limits; its person is told.
-3. Revoking one ends what it made of itself too. What its person made of it in the browser goes on.
+3. Revoking one ends what it made of itself too, and stops the webhook endpoints that it set up. What its person made of
+   it in the browser goes on.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from django.db.models.functions import Least, Now
 from django.db.transaction import atomic
 from django.utils import timezone
 
-from gateway import actors, audit, brakes, keys, networks, notices, refusals, second_factors, terms
+from gateway import actors, audit, brakes, keys, networks, notices, refusals, second_factors, terms, webhooks
 from gateway.actors import Actor
 from gateway.models import Token, User
 from gateway.prepared import prepared
@@ -185,6 +186,7 @@ def revoke(token: Token, *, by: Actor) -> None:
         while ends is not None:
             if Token.objects.filter(pk=ends.pk, revoked_at__isnull=True).update(revoked_at=Now()):
                 audit.record("token.revoked", by=by, subject=ends)
+                webhooks.stop_made_by(ends)
             # Asked after the UPDATE, which has waited for a rotation at this moment.
             ends = Token.objects.filter(replaces=ends.pk, self_made=True).first()
 

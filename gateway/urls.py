@@ -8,6 +8,7 @@ from gateway.resources import contributions as contribution_resources
 from gateway.resources import leaks
 from gateway.resources import terms as terms_resources
 from gateway.resources import tokens as token_resources
+from gateway.resources import webhooks as webhook_resources
 from gateway.views import (
     access_requests,
     allowances,
@@ -21,6 +22,7 @@ from gateway.views import (
     sightings,
     terms,
     tokens,
+    webhooks,
 )
 
 register_converter(converters.Hex, "hex")
@@ -45,6 +47,14 @@ urlpatterns = [
     path("access/tokens", tokens.issue_token),
     path("access/tokens/<hex:token>/revoke", tokens.revoke_token),
     path("access/tokens/<hex:token>/rotate", tokens.rotate_token),
+    path("access/webhooks", webhooks.endpoints),
+    path("access/webhooks/<hex:endpoint>", webhooks.endpoint),
+    path("access/webhooks/<hex:endpoint>/rotate", webhooks.rotate),
+    path("access/webhooks/<hex:endpoint>/test", webhooks.test),
+    path("access/webhooks/<hex:endpoint>/enable", webhooks.switch, {"status": "active"}),
+    path("access/webhooks/<hex:endpoint>/disable", webhooks.switch, {"status": "disabled"}),
+    path("access/webhooks/<hex:endpoint>/remove", webhooks.remove),
+    path("access/webhooks/<hex:endpoint>/deliveries/<hex:delivery>/replay", webhooks.replay),
     path("access/allowance", allowances.own),
     path("program/allowances", allowances.members),
     path("program/allowances/<hex:membership>", allowances.member),
@@ -83,6 +93,15 @@ urlpatterns = [
     path("v1/tokens", token_resources.Tokens.as_view()),
     path("v1/tokens/<str:token_id>", token_resources.OneToken.as_view()),
     path("v1/tokens/<str:token_id>/rotate", token_resources.Rotate.as_view()),
+    path("v1/webhook_event_types", webhook_resources.EventTypes.as_view()),
+    path("v1/webhook_endpoints", webhook_resources.Endpoints.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>", webhook_resources.OneEndpoint.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>/rotate_secret", webhook_resources.RotateSecret.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>/test", webhook_resources.SendTest.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>/deliveries", webhook_resources.Deliveries.as_view()),
+    path(
+        "v1/webhook_endpoints/<str:endpoint_id>/deliveries/<str:delivery_id>/replay", webhook_resources.Replay.as_view()
+    ),
     path("v1/terms", terms_resources.InForce.as_view()),
     path("v1/terms/accept", terms_resources.Accept.as_view()),
     path("program/invitations/<hex:invitation>/again", invitations.invite_anew),

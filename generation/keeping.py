@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from gateway import allowances, refusals, states
 from gateway.actors import Actor
-from generation import engines, media
+from generation import endings, engines, media
 from generation.leases import Lease, Lost
 from generation.models import Generation, Output
 
@@ -100,6 +100,7 @@ def _finish(generation: Generation, lease: Lease, outputs: list[Output], told: d
                 )
                 Output.objects.bulk_create(outputs)
                 allowances.settle(generation.pk)
+                endings.tell("video.completed", generation)
             return
         except refusals.WrongState:
             if (generation.state, generation.fence) == ("completed", fence):

@@ -149,7 +149,16 @@ def _announce(decision: Decision) -> bool:
                 *letter(decision),
                 path=f"/mine/{submission.generation_id.hex}",
             )
+            _tell_programs(decision, submission)
     return True
+
+
+def _tell_programs(decision: Decision, submission: Submission) -> None:
+    """What the letter says; that a work was taken down, or is public again, they heard when it was done."""
+    if decision.verdict == "uphold":
+        publishing.tell("appeal_upheld", submission)
+    elif decision.decides:
+        publishing.tell(BECOMES[decision.verdict], submission)
 
 
 def _decide(submission: Submission, verdict: str, reasons: Reasons, note: str, by: Actor) -> Decision:

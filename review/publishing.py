@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
-from gateway import audit, brakes, refusals, states, terms
+from gateway import audit, brakes, refusals, states, terms, webhooks
 from gateway.actors import Actor
 from review.models import Appeal, Clause, Decision, Publication, SignOff, Submission
 from review.reasons import Reasons, clauses_of
@@ -52,6 +52,7 @@ def sign_off(submission: Submission, *, by: Actor, revision: int, name: str) -> 
         except IntegrityError as error:  # the trigger's word: what was approved a moment ago is not any more
             raise refusals.NotApproved(state="not approved any more") from error
         audit.record("publication.published", by=by, subject=publication, facts={"revision": current.pk})
+        _tell("publication.published", publication)
     return publication
 
 
@@ -70,6 +71,7 @@ def withdraw(publication: Publication, *, by: Actor) -> None:
         end(publication, "withdrawn", by=by)
         end_appeal(publication.submission, by=by)
         states.move(publication.submission, "withdrawn", by=by, **UNHELD)
+        tell("withdrawn", publication.submission)
 
 
 def end_appeal(submission: Submission, *, by: Actor) -> None:
@@ -124,7 +126,14 @@ def taken_down_under(publication: Publication) -> list[Clause]:
 
 def restore(publication: Publication, *, by: Actor) -> None:
     """Back to the public, as its artist had signed it: an appeal has overturned the take-down. Raises WrongState."""
-    states.move(publication, "published", by=by, ended_at=None, reason="")
+    with atomic():
+        states.move(publication, "published", by=by, ended_at=None, reason="")
+        _tell("publication.published", publication)
+
+
+def tell(what: str, submission: Submission) -> None:
+    """Tell its artist's programs what became of it: `submission.` and `what`, in the transaction in which it did."""
+    webhooks.happened(f"submission.{what}", f"submission_{submission.pk.hex}", user=submission.membership.user_id)
 
 
 def record(decision: Decision, *, by: Actor) -> None:
@@ -145,7 +154,14 @@ def record(decision: Decision, *, by: Actor) -> None:
 
 def end(publication: Publication, to: str, *, by: Actor, reason: str = "") -> None:
     """Take it off every public door, now. Raises WrongState when it is not public."""
-    states.move(publication, to, by=by, ended_at=Now(), reason=reason)
+    with atomic():
+        states.move(publication, to, by=by, ended_at=Now(), reason=reason)
+        _tell(f"publication.{to}", publication)
+
+
+def _tell(event_type: str, publication: Publication) -> None:
+    artist = publication.submission.membership.user_id
+    webhooks.happened(event_type, f"publication_{publication.pk.hex}", user=artist)
 
 
 def _must_be_approved(submission: Submission) -> None:

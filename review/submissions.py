@@ -112,6 +112,7 @@ def withdraw(submission: Submission, *, by: Actor) -> None:
             publishing.end(shown, "withdrawn", by=by)
         publishing.end_appeal(submission, by=by)
         states.move(submission, "withdrawn", by=by, **publishing.UNHELD)
+        publishing.tell("withdrawn", submission)
 
 
 def _owner(membership: Membership, by: Actor) -> Membership:

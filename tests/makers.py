@@ -75,7 +75,7 @@ def admin(name: str = "") -> Actor:
 
 def token(actor: Actor, *scopes: str) -> str:
     """A token's secret, with all that its owner may have unless `scopes` says less."""
-    everything = ["generate", "submit", "publish"] if actor.membership else []
+    everything = ["generate", "submit", "publish", "webhooks"] if actor.membership else []
     everything += ["review"] if actor.is_reviewer else []
     return tokens.issue(by=actor, label="test", scopes=list(scopes) or everything)[1]
 

@@ -47,6 +47,12 @@ DOORS = {
     "access/sessions/end-others": (DETOUR, 405, 405, 405, 405, 405),
     "access/sessions/<int:session>/end": (DETOUR, 405, 405, 405, 405, 405),
     "access/tokens/<hex:token>/rotate": (DETOUR, 405, 405, 405, 405, 405),
+    "access/webhooks": (DETOUR, 200, 200, 200, 200, 200),
+    "access/webhooks/<hex:endpoint>": (DETOUR, 404, 404, 404, 404, 404),
+    **{
+        f"access/webhooks/<hex:endpoint>/{act}": (DETOUR, 405, 405, 405, 405, 405)
+        for act in ("rotate", "test", "enable", "disable", "remove", "deliveries/<hex:delivery>/replay")
+    },
     "access/allowance": (DETOUR, 200, 200, 200, 200, 200),
     "program/allowances": (DETOUR, 403, 403, 403, 403, 200),
     "program/allowances/<hex:membership>": (DETOUR, 403, 403, 403, 403, 200),
@@ -179,6 +185,15 @@ DOORS = {
     "v1/tokens": (401, 200, 200, 200, 200, 200),
     "v1/tokens/<str:token_id>": (401, 404, 404, 404, 404, 404),
     "v1/tokens/<str:token_id>/rotate": (401, 405, 405, 405, 405, 405),
+    "v1/webhook_event_types": (401, 200, 200, 200, 200, 200),
+    # Their tokens lack the scope; with it: tests/gateway/test_webhooks.py.
+    "v1/webhook_endpoints": (401, 403, 403, 403, 403, 403),
+    "v1/webhook_endpoints/<str:endpoint_id>": (401, 403, 403, 403, 403, 403),
+    "v1/webhook_endpoints/<str:endpoint_id>/deliveries": (401, 403, 403, 403, 403, 403),
+    **{
+        f"v1/webhook_endpoints/<str:endpoint_id>/{act}": (401, 405, 405, 405, 405, 405)
+        for act in ("rotate_secret", "test", "deliveries/<str:delivery_id>/replay")
+    },
     "v1/models": (401, 200, 200, 200, 200, 200),
     "v1/images/generations": (401, 405, 405, 405, 405, 405),
     "v1/models/<str:model_id>": (401, 404, 404, 404, 404, 404),
@@ -328,6 +343,10 @@ def address(door: str, submission: Submission) -> str:
         "<hex:brake>": unknown,
         "<hex:worker>": unknown,
         "<hex:report>": unknown,
+        "<hex:endpoint>": unknown,
+        "<hex:delivery>": unknown,
+        "<str:endpoint_id>": f"webhook_endpoint_{unknown}",
+        "<str:delivery_id>": f"webhook_delivery_{unknown}",
         "<str:brake_id>": f"brake_{unknown}",
     }.items():
         door = door.replace(part, value)

@@ -27,6 +27,17 @@ POSTS = {
     "access/tokens/<hex:token>/rotate": (DETOUR, 404, *NOT_MINE),
     "program/allowances/<hex:membership>/grant": (DETOUR, 403, 403, 403, 403, 422),
     "program/allowances/<hex:membership>/limits": (DETOUR, 403, 403, 403, 403, 302),
+    "access/webhooks": (DETOUR, 422, 422, 422, 422, 422),
+    "access/webhooks/<hex:endpoint>": (DETOUR, 404, *NOT_MINE),
+    **{
+        f"access/webhooks/<hex:endpoint>/{act}": (DETOUR, 404, *NOT_MINE)
+        for act in ("rotate", "test", "enable", "disable", "remove", "deliveries/<hex:delivery>/replay")
+    },
+    "v1/webhook_endpoints": (401, 400, 400, 400, 400, 400),
+    **{
+        f"v1/webhook_endpoints/<str:endpoint_id>{act}": (401, 403, 403, 403, 403, 403)
+        for act in ("", "/rotate_secret", "/test", "/deliveries/<str:delivery_id>/replay")
+    },
     "v1/tokens": (401, 400, 400, 400, 400, 400),
     "v1/tokens/<str:token_id>/rotate": (401, 404, *NOT_MINE),
     "access/sightings/<hex:sighting>/explain": (DETOUR, 404, *NOT_MINE),
@@ -158,8 +169,10 @@ POSTS = {
     "v1/reviews/<str:submission_id>/undo": (401, 403, 403, 404, 404, 403),
     "v1/publications/<str:publication_id>/withdraw": (401, 404, *NOT_MINE),
 }
+PATCHES = {"v1/webhook_endpoints/<str:endpoint_id>": (401, 403, 403, 403, 403, 403)}
 DELETES = {
     **dict.fromkeys(("v1/tokens/<str:token_id>", "v1/conflicts/<str:conflict_id>"), (401, 404, *NOT_MINE)),
+    "v1/webhook_endpoints/<str:endpoint_id>": (401, 403, 403, 403, 403, 403),
     "v1/videos/<str:video_id>": (401, 409, *NOT_MINE),  # it is with the reviewers
 }
 PEOPLE = ("guest", "artist", "stranger", "reviewer", "holder", "admin")
@@ -196,6 +209,8 @@ def expected(door: str, method: str, place: int) -> int:
         return POSTS[door][place]
     if method == "delete" and door in DELETES:
         return DELETES[door][place]
+    if method == "patch" and door in PATCHES:
+        return PATCHES[door][place]
     if method == "head" and has_get:
         return told
     if (refused := outside(door, person)) is not None:

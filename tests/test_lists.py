@@ -16,6 +16,7 @@ from gateway import (
     members,
     terms,
     tokens,
+    webhooks,
 )
 from gateway.actors import Actor
 from gateway.models import Departure, Export
@@ -47,6 +48,8 @@ def grow(artist, reviewer, admin, n: int) -> None:
         by = Actor("token", user=artist.user, token=issued)
         makers.queued(by)
         makers.sighting(artist)
+        webhooks.create(by=artist, url="https://example.org/hooks")
+        webhooks.happened("video.completed", f"video_{new_id().hex}", user=artist.user.pk)
         canaries.plant("x", by=admin)
         brakes.pull("token", new_id(), by=admin, label="x", reason="x")
         makers.completed(makers.visitor(makers.lent(artist)))
@@ -79,7 +82,7 @@ def grow(artist, reviewer, admin, n: int) -> None:
 
 LISTS = {
     "artist": [
-        "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/guest-passes",
+        "/dashboard", "/mine", "/mine?show=guests", "/studio", "/studio/live?seen=", "/access", "/access/webhooks", "/access/guest-passes",
         "/access/allowance", "/access/visits", "/access/sightings", "/membership", "/", "/feed.atom", "/feed.json", "/terms", "/terms/accept",
         "/contributions", "/contributions/statement", "/contributions/statement.csv", "/access/consents", "/access/conflicts", "/export",
         "/policy", "/policy/4",
@@ -117,7 +120,7 @@ LISTS = {
                 "gateway/ledgerentry", "gateway/notice", "gateway/sighting", "gateway/canary", "gateway/entry", "gateway/cohort", "gateway/terms", "gateway/brake",
                 "gateway/rate", "gateway/impersonation", "gateway/termsacceptance", "gateway/contribution", "gateway/consent", "gateway/export", "gateway/departure",
                 "gateway/accessrequest", "gateway/membershipchange", "gateway/program",
-                "gateway/guestpass",
+                "gateway/guestpass", "gateway/webhookendpoint",
                 "generation/generation", "generation/worker", "generation/modelprofile", "generation/output",
                 "review/submission", "review/decision", "review/appeal", "review/conflict", "review/opening", "review/publication", "review/report", "review/clause", "review/reviewpolicy",
             )
@@ -128,6 +131,7 @@ API = {
     "artist": [
         "/v1/me",
         "/v1/tokens",
+        "/v1/webhook_endpoints",
         "/v1/videos",
         "/v1/submissions",
         "/v1/publications",

@@ -12,6 +12,7 @@ SCOPE_LABELS = {
     "submit": "Submit works for approval and withdraw them",
     "publish": "Sign approved works and publish them",
     "review": "Review other artists' submissions",
+    "webhooks": "Say where you are told of what happens: by whoever holds it, so only where it is needed",
 }
 
 
@@ -63,7 +64,7 @@ class TokenForm(forms.Form):
         field = self.fields["scopes"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(scope, SCOPE_LABELS[scope]) for scope in offered]
-        field.initial = offered
+        field.initial = [scope for scope in offered if scope != "webhooks"]
         if not member:
             del self.fields["test"], self.fields["credits_limit"]
 

@@ -16,6 +16,7 @@ from .pulses import Pulse
 from .retries import KeyedRequest
 from .sightings import Canary, Sighting
 from .tokens import Token
+from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 __all__ = [
     "AccessRequest",
@@ -46,4 +47,7 @@ __all__ = [
     "TermsAcceptance",
     "Token",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]

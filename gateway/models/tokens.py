@@ -29,7 +29,7 @@ class Token(Row):
     """
 
     NOUN = "token"
-    SCOPES = ("generate", "submit", "publish", "review")
+    SCOPES = ("generate", "submit", "publish", "review", "webhooks")
     MODES = ("live", "test")
 
     user = models.ForeignKey(User, models.PROTECT, related_name="tokens")
@@ -67,7 +67,7 @@ class Token(Row):
                 name="token_pace_is_positive",
             ),
             models.CheckConstraint(
-                condition=models.Q(scopes__contained_by=["generate", "submit", "publish", "review"]),
+                condition=models.Q(scopes__contained_by=["generate", "submit", "publish", "review", "webhooks"]),
                 name="token_scopes_are_known",
             ),
         ]

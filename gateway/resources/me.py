@@ -74,5 +74,5 @@ class Me(Resource):
     def _actions(self) -> list[str]:
         actor = self.actor
         active = actor.membership is not None and actor.membership.state == "active" and terms.due(actor) is None
-        may = {"review": actor.is_reviewer, **dict.fromkeys(("generate", "submit", "publish"), active)}
+        may = {"review": actor.is_reviewer, **dict.fromkeys(("generate", "submit", "publish", "webhooks"), active)}
         return [scope for scope in Token.SCOPES if may[scope] and (actor.token is None or scope in actor.token.scopes)]

@@ -59,6 +59,7 @@ def what_stays(user: User, kind: str, *, keeps_public: bool = False) -> Stays:
         "title, credit line and description of every work" + (" that is not on view" if keeps_public else ""),
         "the facts and notes of decisions, your appeals, the letters that you were written",
         "addresses and programs from which you came, labels and networks of tokens and guest passes",
+        "addresses and secrets of your webhook endpoints, and what was sent there",
         "title and text of what you reported, and what was said about it",
         "every detail in the log of what you did: nobody can guess from its digests what they were of",
     ]
@@ -66,7 +67,7 @@ def what_stays(user: User, kind: str, *, keeps_public: bool = False) -> Stays:
         Line("An account without a name", "All that follows hangs on its number. Nobody can sign in with it."),
         *(Line(what.format(_count(rows, noun)), why) for rows, noun, what, why in _counted(user) if rows.exists()),
         Line(
-            "Tokens, guest passes, brakes and sightings as numbers and dates",
+            "Tokens, guest passes, webhook endpoints, brakes and sightings as numbers and dates",
             "Entries of the log refer to them. Their labels, addresses and words are erased.",
         ),
     ]

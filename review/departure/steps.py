@@ -15,7 +15,20 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.db.transaction import atomic, on_commit
 
-from gateway import access_requests, actors, audit, keys, members, notices, refusals, sessions, states, tokens, traces
+from gateway import (
+    access_requests,
+    actors,
+    audit,
+    keys,
+    members,
+    notices,
+    refusals,
+    sessions,
+    states,
+    tokens,
+    traces,
+    webhooks,
+)
 from gateway.models import AccessRequest, Departure, GuestPass, KeyedRequest, Notice, SignInLink, Token, User
 from gateway.triggers import ERASED
 from generation import endings, guests, media
@@ -50,6 +63,7 @@ def begin(departure: Departure) -> None:
             access_requests.withdraw(asked, by=person)
         for token in Token.objects.live().filter(user=user):
             tokens.revoke(token, by=actors.SYSTEM)
+        webhooks.forget(user)
         seen = [("session", keys.alias(session.session_key)) for session in UserSession.objects.filter(user=user)]
         seen += [("token", pk) for pk in Token.objects.filter(user=user).values_list("pk", flat=True)]
         sessions.end_others(by=person, keep=None)

@@ -26,6 +26,7 @@ from gateway.models import (
     Sighting,
     Token,
     User,
+    WebhookEndpoint,
 )
 from gateway.triggers import ERASED
 from generation.models import Generation, Output
@@ -118,6 +119,7 @@ TABLES = (
     ),
     Texts(Token, _by("user"), ("label", "networks", "last_address", "last_use")),
     Texts(GuestPass, _by("membership__user"), ("label",)),
+    Texts(WebhookEndpoint, _by("user"), ("name", "reason")),  # its address and secrets: see departure.begin
     Texts(Allowance, _by("membership__user")),
     Texts(LedgerEntry, _by("allowance__membership__user"), ("reason",)),
     Texts(Contribution, _by("user"), ("title", "body", "reason", "dispute", "answer")),

@@ -25,6 +25,8 @@ from gateway.models import (
     TermsAcceptance,
     Token,
     User,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from generation import guests
 from review.dossier.archive import Member
@@ -50,6 +52,10 @@ def told(by: Actor) -> Iterator[Member]:
     yield Member("access/tokens.json", pretty([_token(row) for row in each(Token.objects.filter(user=user))]))
     passes = guests.with_use(guest_passes.visible_to(by))
     yield Member("access/guest-passes.json", pretty([_guest_pass(row) for row in each(passes)]))
+    hooks = WebhookEndpoint.objects.filter(user=user).exclude(state="removed")
+    yield Member("access/webhooks.json", pretty([_endpoint(row) for row in each(hooks)]))
+    sent = WebhookDelivery.objects.select_related("event").filter(endpoint__user=user)
+    yield Member("access/webhook-deliveries.jsonl", lines(_delivery(row) for row in each(sent)))
     yield Member("access/sessions.json", pretty([_session(row) for row in each(UserSession.objects.filter(user=user))]))
     yield Member("access/sightings.json", pretty([_sighting(row) for row in each(sightings.of(by))]))
     yield Member("access/brakes.json", pretty([_brake(row) for row in each(_brakes(user))]))
@@ -257,6 +263,37 @@ def _guest_pass(row: GuestPass) -> dict[str, Any]:
         "used_clips": row.used,  # type: ignore[attr-defined]
         "used_credits": row.used_credits,  # type: ignore[attr-defined]
         "guests": row.guests,  # type: ignore[attr-defined]
+    }
+
+
+def _endpoint(row: WebhookEndpoint) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "url": row.url,
+        "events": row.event_types,
+        "secret_ends_in": row.hint,
+        "state": row.state,
+        "reason": row.reason,
+        "made": row.created_at,
+        "changed": row.changed_at,
+        "token": row.token_id,
+    }
+
+
+def _delivery(row: WebhookDelivery) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "endpoint": row.endpoint_id,
+        "event": row.event.type,
+        "about": row.event.subject,
+        "at": row.event.created_at.isoformat(),
+        "state": row.state,
+        "attempts": row.attempts,
+        "tried": row.tried_at.isoformat() if row.tried_at else None,
+        "status": row.status,
+        "error": row.error,
+        "answer": row.answer,
     }
 
 

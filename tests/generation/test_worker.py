@@ -13,8 +13,8 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.db.transaction import on_commit
 
-from gateway import allowances, audit, logs, members, refusals
-from gateway.models import LedgerEntry
+from gateway import allowances, audit, logs, members, refusals, webhooks
+from gateway.models import LedgerEntry, WebhookEvent
 from generation import engines, generations, keeping, worker
 from generation.models import Generation, ModelProfile, Output
 from tests import makers
@@ -51,6 +51,18 @@ def test_a_prompt_becomes_an_mp4_and_is_charged_once(transactional_db, artist, d
     assert (outputs["video"].width, outputs["video"].frames) == (256, 9)
     allowance = allowances.current(artist.membership)
     assert (allowance.held, allowance.spent) == (0, 1)
+
+
+def test_programs_hear_of_a_clip_that_is_ready_and_of_one_that_will_not_be(transactional_db, artist, draw):
+    webhooks.create(by=artist, url="https://example.org/hooks")
+    ready, cancelled = makers.queued(artist, steps=1), makers.queued(artist)
+    generations.cancel(cancelled, by=artist)
+    draw()
+    heard = list(WebhookEvent.objects.order_by("id").values_list("type", "subject", "user"))
+    assert heard == [
+        ("video.failed", f"video_{cancelled.pk.hex}", artist.user.pk),
+        ("video.completed", f"video_{ready.pk.hex}", artist.user.pk),
+    ]
 
 
 def test_what_the_engine_noticed_is_kept_beside_what_was_known_before(transactional_db, artist, draw):

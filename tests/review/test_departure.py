@@ -27,9 +27,20 @@ from gateway import (
     notices,
     refusals,
     sightings,
+    webhooks,
 )
 from gateway.actors import Actor
-from gateway.models import Brake, Departure, Detail, Entry, LedgerEntry, Notice, Token, User
+from gateway.models import (
+    Brake,
+    Departure,
+    Detail,
+    Entry,
+    LedgerEntry,
+    Notice,
+    Token,
+    User,
+    WebhookDelivery,
+)
 from gateway.triggers import ERASED
 from generation import media
 from generation.models import ModelProfile
@@ -69,6 +80,11 @@ def rich(artist, stranger, reviewer, admin, no_undo, settings, browser_of) -> Ac
     makers.completed(makers.visitor(makers.lent(artist, label=WORDS)), prompt=PROMPT)
     token = makers.with_token(artist, networks=["203.0.113.0/24"]).token
     Token.objects.filter(pk=token.pk).update(label=WORDS, last_address=ADDRESS, last_use=WORDS, last_used_at=Now())
+    listening, _ = webhooks.create(by=artist, url="https://marchetti.example/hooks", name=WORDS)
+    webhooks.happened("video.completed", f"video_{shown.pk.hex}", user=user.pk)
+    WebhookDelivery.objects.update(answer=WORDS, error=NAME)
+    webhooks.disable(listening, by=artist, reason=f"{NAME} stopped it")
+    webhooks.create(by=artist, url="https://marchetti.example/other")
     consents.grant("train", by=artist, work=shown.pk)
     consents.grant("exhibit", by=artist)
     consents.revoke("exhibit", by=artist)
@@ -352,12 +368,12 @@ def test_the_database_lets_nothing_else_be_written_and_nothing_without_a_departu
 #: Columns that say nothing of a person although they are texts, by what they are.
 KEPT = {
     "the program's own": "Figures Brake.public_reason Cohort.name Terms.body Terms.currency Rate.words Clause ModelProfile Canary Pulse Worker Program Phrase Group Permission ContentType ReviewPolicy Share",
-    "a fingerprint or a number": "Token.digest Token.last_four Token.scopes GuestPass.digest GuestPass.last_four GuestPass.slugs Invitation.digest AccessRequest.digest SignInLink Departure.digest Departure.figures Export.sha256 Output.sha256 Picture.sha256 Revision.sha256 Generation.guest Generation.guest_address Entry.body Entry.action",
+    "a fingerprint or a number": "Token.digest Token.last_four Token.scopes GuestPass.digest GuestPass.last_four GuestPass.slugs Invitation.digest AccessRequest.digest SignInLink Departure.digest Departure.figures Export.sha256 WebhookEndpoint.hint WebhookEndpoint.event_types WebhookEvent.type Output.sha256 Picture.sha256 Revision.sha256 Generation.guest Generation.guest_address Entry.body Entry.action",
     "what a machine set": "Generation.pool Generation.model_revision Generation.worker Generation.error_code Generation.preset Generation.timings Output.path Output.media_type Picture.path Picture.media_type Screening.error Decision.state_before Decision.state_after Consent.reach Sighting.signals MembershipChange.before MembershipChange.after",
     "how a reviewer works": "Preferences",
     "what others wrote, who are owed an answer": "Report",
     "accounts": "Contribution.currency Contribution.reference",
-    "erased by itself": "User.email User.name User.studio User.password Generation.prompt Generation.error_message Generation.notes Detail Notice EmailAddress EmailConfirmation Authenticator UserSession Fingerprint Generation.asked KeyedRequest",
+    "erased by itself": "WebhookEndpoint.url WebhookEndpoint.secret WebhookEndpoint.old_secret WebhookEvent WebhookDelivery User.email User.name User.studio User.password Generation.prompt Generation.error_message Generation.notes Detail Notice EmailAddress EmailConfirmation Authenticator UserSession Fingerprint Generation.asked KeyedRequest",
     "ends with the session, in two weeks": "Session",
     "what an admin changed of the program's own": "LogEntry",
 }

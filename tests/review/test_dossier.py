@@ -15,7 +15,7 @@ from django.apps import apps
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from gateway import actors, allowances, consents, contributions, impersonations, members, refusals
+from gateway import actors, allowances, consents, contributions, impersonations, members, refusals, webhooks
 from gateway.actors import Actor
 from gateway.models import Entry, Export
 from review import appeals, decisions, dossier, queue
@@ -46,6 +46,9 @@ TABLES = {
     "gateway.Consent": "consents.json",
     "gateway.Token": "access/",
     "gateway.GuestPass": "access/",
+    "gateway.WebhookEndpoint": "access/: without its secrets",
+    "gateway.WebhookEvent": "access/: in its deliveries",
+    "gateway.WebhookDelivery": "access/",
     "usersessions.UserSession": "access/",
     "gateway.Sighting": "access/",
     "gateway.Brake": "access/",
@@ -113,6 +116,8 @@ def rich(artist, stranger, reviewer, admin, no_undo) -> Actor:
         consents.revoke("train", by=person)
         contributions.report(by=person, kind="feedback", title="Too warm", body="The reds are too warm.")
         makers.sighting(person)
+        webhooks.create(by=person, url="https://example.org/hooks")
+        webhooks.happened("video.completed", "video_1", user=person.user.pk)
         impersonations.begin(person.user, by=admin, reason=f"To help {person.user.name}")
         allowances.grant(person.membership, 5, by=admin, reason="For the workshop")
     return artist
@@ -192,6 +197,10 @@ def test_it_says_what_there_is(rich, tmp_path, admin):
     assert {row["subject"] for row in rows(archive, "notices.jsonl")} >= {"Ada Lindqvist looks as you"}
     assert json.loads(text(archive, "access/sightings.json"))[0]["frozen"]
     assert len(json.loads(text(archive, "access/brakes.json"))) == 1
+    (told,) = json.loads(text(archive, "access/webhooks.json"))
+    assert told["url"] == "https://example.org/hooks"
+    assert not {"secret", "old_secret"} & told.keys()
+    assert [row["event"] for row in rows(archive, "access/webhook-deliveries.jsonl")] == ["video.completed"]
 
 
 def test_its_own_entries_are_the_stored_bytes_and_can_be_checked_as_the_readme_says(rich, tmp_path):
