@@ -173,6 +173,8 @@ DOORS = {
     "v1/guest_passes/<str:pass_id>": (401, 404, 404, 404, 404, 404),
     "v1/guest_passes/<str:pass_id>/revoke": (401, 405, 405, 405, 405, 405),
     "v1/guest_passes/<str:pass_id>/downloads": (401, 405, 405, 405, 405, 405),
+    "v1/schema": (200,) * 6,
+    "v1/docs": (200,) * 6,
     "v1/me": (401, 200, 200, 200, 200, 200),
     "v1/tokens": (401, 200, 200, 200, 200, 200),
     "v1/tokens/<str:token_id>": (401, 404, 404, 404, 404, 404),

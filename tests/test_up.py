@@ -166,7 +166,7 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
     shots = tmp_path_factory.getbasetemp() / "screenshots"
     shots.mkdir(exist_ok=True)
     for who, paths in {
-        None: ["/", "/terms", "/docs/refusals", "/accounts/login/", "/apply"],
+        None: ["/", "/terms", "/docs/refusals", "/v1/docs", "/accounts/login/", "/apply"],
         "Ines Marchetti": [
             *("/dashboard", "/studio", "/mine", "/access", "/access/guest-passes", "/access/security"),
             *("/access/consents", "/access/conflicts", "/access/allowance", "/membership", "/contributions"),
