@@ -38,12 +38,14 @@ TAGS = {
     "conflicts": "Who must not judge whose works.",
     "terms": "What holds, and a person's acceptance of it.",
     "export": "Everything of one's own, in one ZIP.",
+    "audit": "What one did here, as the log has it.",
     "policy": "By what works are judged.",
     "reports": "What somebody from outside says against a public work. Nobody needs a token.",
     "reviews": "The reviewers' desk.",
     "brakes": "Stop one key, one artist, one model or everything: for admins, in a browser's session.",
     "leaks": "Where secret scanners report tokens that they found in public.",
     "schema": "This description.",
+    "docs": "The same, as a page.",
 }
 INTRODUCTION = """\
 Send a token as `Authorization: Bearer …`; one is made in a browser, under *Access*, and shown once. A browser's session

@@ -173,6 +173,7 @@ DOORS = {
     "v1/guest_passes/<str:pass_id>": (401, 404, 404, 404, 404, 404),
     "v1/guest_passes/<str:pass_id>/revoke": (401, 405, 405, 405, 405, 405),
     "v1/guest_passes/<str:pass_id>/downloads": (401, 405, 405, 405, 405, 405),
+    "v1/audit": (401, 200, 200, 403, 403, 403),
     "v1/schema": (200,) * 6,
     "v1/docs": (200,) * 6,
     "v1/me": (401, 200, 200, 200, 200, 200),

@@ -5,17 +5,24 @@ import re
 from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from rest_framework.request import Request
 
 from gateway import openapi
+from gateway.api import Resource
+from gateway.openapi import File, operation
 
 
-@require_safe
-def docs(request: HttpRequest) -> HttpResponse:
+class Docs(Resource):
     """Every operation, by resource: what it takes, what it answers, and a request to try."""
-    return render(request, "gateway/docs.html", {"resources": _resources(), "schemas": _schemas(), **_head()})
+
+    permission_classes = ()
+
+    @operation("read_docs", "Read it as a page", {200: File(("text/html",))})
+    def get(self, request: Request) -> HttpResponse:
+        told = {"resources": _resources(), "schemas": _schemas(), **_head()}
+        return render(request._request, "gateway/docs.html", told)
 
 
 @cache
