@@ -351,9 +351,8 @@ class Described(AutoSchema):
             kinds += [refusals.BadToken, refusals.NotFromHere, refusals.Braked, refusals.SecondFactorFirst]
             kinds += [refusals.TooManyRequests, refusals.Slowed]
             kinds += [] if self.is_public else [refusals.SignInFirst]
-            if unsafe:
-                kinds.append(refusals.ReadOnlyWhileImpersonating)
-                found.append((403, INVALID))  # a session's request without its CSRF token
+            found += [(403, INVALID)] if unsafe else []  # a session's request without its CSRF token
+        kinds += [refusals.ReadOnlyWhileImpersonating] if unsafe else []
         if "{" in self.path or any(each.name == "after" for each in told.query):
             kinds.append(refusals.NotFound)
         if has_input or told.query:

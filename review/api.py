@@ -565,7 +565,7 @@ class ReviewContent(Resource):
 
 
 HOLDING = (*REVIEWERS, refusals.NotHeld)
-DECIDING = (*HOLDING, refusals.AppealWaits, refusals.UnknownClause, refusals.WrongState)
+DECIDING = (*HOLDING, refusals.OwnWork, refusals.AppealWaits, refusals.UnknownClause, refusals.WrongState)
 ACTS = {
     "take": Operation(
         "take_review",

@@ -13,6 +13,7 @@ from gateway.models import Consent
 from gateway.openapi import (
     PAGE,
     const,
+    fields,
     id_of,
     integer,
     many,
@@ -53,7 +54,7 @@ CONSENT = shape(
     created_at=moment(),
     expires_at=nullable(moment()),
     stops=many(text()),
-    public_works=integer("How many it touches."),
+    public_works=fields("How many it touches.", maybe=["stopped", "kept"], stopped=integer(), kept=integer()),
 )
 OF_ONE = query("video", text(), "Those about one work.")
 

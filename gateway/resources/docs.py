@@ -35,7 +35,7 @@ def _paragraphs(text: str) -> list[str]:
     """The few words of Markdown that we write, without their marks."""
     plain = text.replace("**", "").replace("`", "").replace("*", "")
     plain = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", plain)
-    return [" ".join(part.split()) for part in re.split(r"\n\n|\n- ", plain)]
+    return [" ".join(part.removeprefix("- ").split()) for part in re.split(r"\n\n|\n(?=- )", plain)]
 
 
 @cache
