@@ -308,8 +308,16 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway.authentication.OnlyJSON",
+    "DEFAULT_SCHEMA_CLASS": "gateway.openapi.Described",
     "EXCEPTION_HANDLER": "gateway.api.error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+SPECTACULAR_SETTINGS = {  # the rest of the description: gateway/openapi.py
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/v1/",
+    "POSTPROCESSING_HOOKS": [],
+    "SORT_OPERATION_PARAMETERS": False,
 }
 
 UNFOLD = {  # the look of /admin; its colours stand in records.css

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from gateway import converters
+from gateway.resources import audit, docs, leaks, schema
 from gateway.resources import contributions as contribution_resources
-from gateway.resources import leaks
 from gateway.resources import terms as terms_resources
 from gateway.resources import tokens as token_resources
 from gateway.resources import webhooks as webhook_resources
@@ -102,6 +102,9 @@ urlpatterns = [
     path(
         "v1/webhook_endpoints/<str:endpoint_id>/deliveries/<str:delivery_id>/replay", webhook_resources.Replay.as_view()
     ),
+    path("v1/audit", audit.Audit.as_view()),
+    path("v1/schema", schema.Schema.as_view()),
+    path("v1/docs", docs.Docs.as_view()),
     path("v1/terms", terms_resources.InForce.as_view()),
     path("v1/terms/accept", terms_resources.Accept.as_view()),
     path("program/invitations/<hex:invitation>/again", invitations.invite_anew),

@@ -14,11 +14,34 @@ from gateway import refusals
 from gateway.actors import Actor
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models.base import Row
+from gateway.openapi import (
+    MADE_UP,
+    PAGE,
+    Operation,
+    boolean,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    moment,
+    more_than,
+    nullable,
+    number,
+    one_of,
+    operation,
+    operations,
+    page_of,
+    query,
+    shape,
+    text,
+)
 from generation import media
+from generation.videos.views import FILE_HEADERS, FILES, VARIANT
 from generation.views import own
 from review import appeals, consents, decisions, letters, publishing, queue, reasons, screening, submissions
 from review.desk import work
-from review.models import LICENCES, Clause, Decision, Publication, Submission
+from review.models import LICENCES, Clause, Decision, Publication, Signal, Submission
 from review.public import answers
 from review.reasons import Reasons
 
@@ -74,6 +97,60 @@ class Verdict(serializers.Serializer[Any]):
 
 
 # ---------------------------------------------------------------- submissions (artists)
+
+
+REVISION = shape(
+    "Revision",
+    "What was submitted: a file and its words.",
+    number=integer(),
+    sha256=text(),
+    title=text(),
+    credit=text(),
+    licence=one_of(*(name for name, _ in LICENCES)),
+    description=text(),
+)
+DECISION = shape(
+    "Decision",
+    "An answer about a revision.",
+    id=id_of("decision"),
+    verdict=one_of(*Decision.VERDICTS),
+    by_default=boolean("Nobody answered in time."),
+    take_down=boolean(),
+    clauses=many(fields(number=integer(), version=integer(), title=text())),
+    facts=text(),
+    from_seconds=nullable(number()),
+    to_seconds=nullable(number()),
+    region=text(),
+    effective_at=nullable(moment()),
+    letter=nullable(text("As its artist gets it.")),
+)
+SUBMISSION = shape(
+    "Submission",
+    "A work before the reviewers, as its artist may know it.",
+    id=id_of("submission"),
+    object=const("submission"),
+    video=id_of("video"),
+    status=one_of(*(state for state in Submission.MOVES if state not in Submission.HIDDEN)),
+    created_at=moment(),
+    due_at=nullable(moment("When an answer is due.")),
+    revision=nullable(REVISION),
+    decision=nullable(DECISION),
+    appeal=nullable(
+        fields(
+            status=text("none, possible, or what became of it."),
+            can_until=nullable(moment()),
+            words=nullable(text()),
+            filed_at=nullable(moment()),
+            due_at=nullable(moment()),
+            answered_at=nullable(moment()),
+            message=nullable(text()),
+        )
+    ),
+    publication=nullable(id_of("publication")),
+    published=boolean(),
+    actions=many(one_of("sign_off", "revise", "withdraw", "appeal", "withdraw_appeal")),
+)
+WORDS = {"title": "Kiln", "credit": "Ines Marchetti", "licence": "CC-BY-4.0"}
 
 
 def show_submission(row: Submission, clauses: Mapping[UUID, Clause] | None = None) -> dict[str, Any]:
@@ -158,6 +235,22 @@ def _decision(decision: Decision, known: Mapping[UUID, Clause] | None = None) ->
 class Submissions(Resource):
     """Submit a work; list one's own, `?video=` those of one work."""
 
+    @operation(
+        "submit_work",
+        "Submit a work",
+        {201: SUBMISSION},
+        body=NewSubmission,
+        example={"video": f"video_{MADE_UP}", **WORDS},
+        no=[
+            refusals.NotFound,
+            refusals.MissingScope,
+            refusals.Suspended,
+            refusals.TermsNotAccepted,
+            refusals.NothingToSubmit,
+            refusals.OnlyATest,
+            refusals.AlreadySubmitted,
+        ],
+    )
     def post(self, request: Request) -> Response:
         asked = NewSubmission(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -166,6 +259,12 @@ class Submissions(Resource):
         made = submissions.submit(generation, by=self.actor, **words)
         return Response(show_submission(_mine(self, made.pk)), status=201)
 
+    @operation(
+        "list_submissions",
+        "List what you submitted",
+        {200: page_of(SUBMISSION)},
+        query=[*PAGE, query("video", text(), "Those of one work.")],
+    )
     def get(self, request: Request) -> Response:
         rows = _own(self.actor)
         if video := request.query_params.get("video"):
@@ -177,6 +276,7 @@ class Submissions(Resource):
 class OneSubmission(Resource):
     """One's own submission."""
 
+    @operation("get_submission", "Read one", {200: SUBMISSION})
     def get(self, request: Request, submission_id: str) -> Response:
         return Response(show_submission(_mine(self, read_id("submission", submission_id))))
 
@@ -186,6 +286,70 @@ class SubmissionAct(Resource):
 
     act: str = ""
 
+    @operations(
+        {
+            "withdraw": Operation(
+                "withdraw_submission",
+                "Withdraw it",
+                {200: SUBMISSION},
+                no=[refusals.MissingScope, refusals.WrongState],
+            ),
+            "sign_off": Operation(
+                "sign_off",
+                "Sign: bon à tirer",
+                {200: SUBMISSION},
+                body=Signature,
+                example={"name": "Ines Marchetti", "revision": 1},
+                no=[
+                    refusals.MissingScope,
+                    refusals.Suspended,
+                    refusals.TermsNotAccepted,
+                    refusals.NotSignedOff,
+                    refusals.NotApproved,
+                    refusals.OutdatedRevision,
+                    refusals.WrongState,
+                ],
+                more="What was approved goes public. A second signature answers with what the first one published.",
+            ),
+            "revise": Operation(
+                "revise_submission",
+                "Bring it anew",
+                {200: SUBMISSION},
+                body=NewRevision,
+                example={**WORDS, "title": "Kiln, softer"},
+                no=[
+                    refusals.MissingScope,
+                    refusals.Suspended,
+                    refusals.TermsNotAccepted,
+                    refusals.NothingToSubmit,
+                    refusals.OnlyATest,
+                    refusals.WrongState,
+                    refusals.AnswerComing,
+                ],
+                more="With other words, or another video.",
+            ),
+            "appeal": Operation(
+                "appeal",
+                "Appeal against the answer",
+                {200: SUBMISSION},
+                body=Appealing,
+                example={"words": "Look at the second half again: nothing blinks there."},
+                no=[
+                    refusals.MissingScope,
+                    refusals.WordsMissing,
+                    refusals.NothingToAppeal,
+                    refusals.AlreadyAppealed,
+                ],
+                more="Somebody who has not decided about this work hears it.",
+            ),
+            "withdraw_appeal": Operation(
+                "withdraw_appeal",
+                "Take the appeal back",
+                {200: SUBMISSION},
+                no=[refusals.MissingScope, refusals.WrongState, refusals.AnswerComing],
+            ),
+        }
+    )
     def post(self, request: Request, submission_id: str) -> Response:
         found = _mine(self, read_id("submission", submission_id))
         if self.act == "withdraw":
@@ -232,6 +396,51 @@ ANSWERS = {
     "escalated": ("approve", "reject", "request_changes"),
     "appeal": ("uphold", "overturn"),
 }
+
+
+EARLIER = more_than(DECISION, "EarlierDecision", "For reviewers.", role=one_of(*Decision.ROLES), note=text())
+SIGNAL = fields(
+    kind=one_of(*Signal.KINDS),
+    raised=boolean(),
+    failed=boolean(),
+    words=text(),
+    value=nullable(number()),
+    limit=nullable(number()),
+    at_seconds=nullable(number()),
+    frames=many(integer()),
+    evidence={"type": "object"},
+)
+HELD = {
+    "prompt": text(),
+    "by_guest": boolean(),
+    "model": text(),
+    "seed": integer(),
+    "steps": integer(),
+    "size": text(),
+    "seconds": number(),
+    "earlier": many(EARLIER),
+    "screening": fields(status=one_of("waiting", "done", "incomplete"), words=text()),
+    "signals": many(SIGNAL, "What was found in it automatically. Signals inform and never decide."),
+    "appeal": fields(id=id_of("appeal"), words=text(), decision=DECISION),
+}
+REVIEW = shape(
+    "Review",
+    "A submission as a reviewer sees it; the work itself only under a lease.",
+    maybe=list(HELD),
+    id=id_of("submission"),
+    object=const("review"),
+    status=one_of(*Submission.MOVES),
+    lane=nullable(one_of(*Submission.LANES)),
+    due_at=nullable(moment()),
+    cohort=text(),
+    revision=nullable(REVISION),
+    lease_until=nullable(moment()),
+    kept=nullable(integer("How often the lease was extended.")),
+    actions=many(text()),
+    **HELD,
+)
+REVIEWERS = (refusals.ReviewersOnly, refusals.MissingScope)
+REASONED = {"clauses": [4], "facts": "The left half blinks.", "from_seconds": 0.5}
 
 
 def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
@@ -290,6 +499,13 @@ class Hearing(serializers.Serializer[Any]):
 class Reviews(Resource):
     """What waits, due first; `?lane=` one line of it."""
 
+    @operation(
+        "list_reviews",
+        "List what waits",
+        {200: fields(object=const("list"), data=many(REVIEW))},
+        query=[query("lane", one_of(*Submission.LANES), "One line of it.")],
+        no=REVIEWERS,
+    )
     def get(self, request: Request) -> Response:
         self.actor.must_have("review")
         asked = Lane(data=request.query_params)
@@ -301,6 +517,15 @@ class Reviews(Resource):
 class NextReview(Resource):
     """Take what is due first, under a lease of ten minutes."""
 
+    @operation(
+        "take_next_review",
+        "Take what is due first",
+        {200: REVIEW},
+        body=Lane,
+        example={"lane": "first"},
+        no=[*REVIEWERS, refusals.NothingWaiting],
+        more="Under a lease of ten minutes.",
+    )
     def post(self, request: Request) -> Response:
         asked = Lane(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -311,6 +536,7 @@ class NextReview(Resource):
 class OneReview(Resource):
     """A work on one's desk."""
 
+    @operation("get_review", "Look at what you hold", {200: REVIEW}, no=REVIEWERS)
     def get(self, request: Request, submission_id: str) -> Response:
         self.actor.must_have("review")
         try:
@@ -323,6 +549,14 @@ class OneReview(Resource):
 class ReviewContent(Resource):
     """The file on one's desk."""
 
+    @operation(
+        "download_review",
+        "Download the file of what you hold",
+        FILES,
+        query=[VARIANT],
+        no=REVIEWERS,
+        headers=FILE_HEADERS,
+    )
     def get(self, request: Request, submission_id: str) -> HttpResponseBase:
         self.actor.must_have("review")
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
@@ -330,11 +564,70 @@ class ReviewContent(Resource):
         return media.respond(request._request, opened)
 
 
+HOLDING = (*REVIEWERS, refusals.NotHeld)
+DECIDING = (*HOLDING, refusals.OwnWork, refusals.AppealWaits, refusals.UnknownClause, refusals.WrongState)
+ACTS = {
+    "take": Operation(
+        "take_review",
+        "Take it",
+        {200: REVIEW},
+        no=[*REVIEWERS, refusals.OwnWork, refusals.HeldByAnother, refusals.NothingWaiting, refusals.NoMoreRenewals],
+    ),
+    "renew": Operation(
+        "renew_review", "Keep it for another ten minutes", {200: REVIEW}, no=[*HOLDING, refusals.NoMoreRenewals]
+    ),
+    "release": Operation("release_review", "Let it go to somebody else", {200: REVIEW}, no=HOLDING),
+    "conflict": Operation(
+        "decline_review", "Let it go: you know this artist", {200: REVIEW}, no=[*HOLDING, refusals.AlreadyNamed]
+    ),
+    "approve": Operation(
+        "approve", "Approve it", {200: DECISION}, body=Verdict, example={"note": "Fine."}, no=DECIDING
+    ),
+    "reject": Operation(
+        "reject",
+        "Refuse it, with reasons",
+        {200: DECISION},
+        body=Verdict,
+        example=REASONED,
+        no=[*DECIDING, refusals.ReasonsMissing],
+    ),
+    "request_changes": Operation(
+        "request_changes",
+        "Ask for changes, with reasons",
+        {200: DECISION},
+        body=Verdict,
+        example=REASONED,
+        no=[*DECIDING, refusals.ReasonsMissing],
+    ),
+    "escalate": Operation(
+        "escalate", "Ask a colleague", {200: DECISION}, body=Verdict, example={"note": "Clause 2?"}, no=DECIDING
+    ),
+    "undo": Operation(
+        "undo_decision",
+        "Take your decision back, before it takes effect",
+        {200: REVIEW},
+        no=[*REVIEWERS, refusals.NotYoursToUndo, refusals.TooLateToUndo, refusals.WrongState],
+    ),
+    **{
+        act: Operation(
+            f"{act}_answer",
+            summary,
+            {200: DECISION},
+            body=Hearing,
+            example={"message": "We looked at it again."},
+            no=[*HOLDING, refusals.NoAppealOpen, refusals.HeardByAnother, refusals.WordsMissing, refusals.WrongState],
+        )
+        for act, summary in (("uphold", "Hear the appeal: it stays"), ("overturn", "Hear the appeal: it is approved"))
+    },
+}
+
+
 class ReviewAct(Resource):
     """take, renew, release, conflict, approve, reject, request_changes, escalate, uphold, overturn, undo."""
 
     act: str = ""
 
+    @operations(ACTS)
     def post(self, request: Request, submission_id: str) -> Response:
         self.actor.must_be_reviewer()
         found = Submission.objects.listed().filter(pk=read_id("submission", submission_id)).first()
@@ -392,6 +685,39 @@ def _any(row: Row) -> Submission:
 # ---------------------------------------------------------------- publications (anyone)
 
 
+ON_VIEW = {
+    "licence": one_of(*(name for name, _ in LICENCES)),
+    "description": text(),
+    "sha256": text(),
+    "model": text(),
+    "video_url": text(),
+    "poster_url": text(),
+}
+PUBLICATION = shape(
+    "Publication",
+    "A published work; of an ended one only that it was here.",
+    maybe=["title", "credit", *ON_VIEW],
+    id=id_of("publication"),
+    object=const("publication"),
+    status=one_of(*Publication.MOVES),
+    title=text(),
+    credit=text(),
+    published_at=moment(),
+    ended_at=nullable(moment()),
+    url=text(),
+    **ON_VIEW,
+)
+ONE_PUBLICATION = more_than(
+    PUBLICATION,
+    "OnePublication",
+    "A published work, what its artist allows, and to them where it was submitted.",
+    maybe=["consents", "clauses", "submission"],
+    consents=many(text()),
+    clauses=many(integer(), "Under which it was taken down."),
+    submission=id_of("submission"),
+)
+
+
 def show_publication(row: Publication) -> dict[str, Any]:
     """A published work; of an ended one only that it was here."""
     shown: dict[str, Any] = {
@@ -420,6 +746,7 @@ class Publications(Resource):
 
     permission_classes = ()
 
+    @operation("list_publications", "List what is public", {200: page_of(PUBLICATION)}, query=PAGE)
     def get(self, request: Request) -> Response:
         return Response(page(request, Publication.objects.feed().listed(), "publication", show_publication))
 
@@ -429,6 +756,12 @@ class OnePublication(Resource):
 
     permission_classes = ()
 
+    @operation(
+        "get_publication",
+        "Read one, or its tombstone",
+        {200: ONE_PUBLICATION, 410: ONE_PUBLICATION},
+        no=[refusals.NotShownNow],
+    )
     def get(self, request: Request, publication_id: str) -> Response:
         found = answers.ever_public(read_id("publication", publication_id))
         allowed = consents.of(found)
@@ -448,6 +781,14 @@ class PublicationContent(Resource):
 
     permission_classes = ()
 
+    @operation(
+        "download_publication",
+        "Download its file",
+        FILES,
+        query=[VARIANT],
+        no=[refusals.NotShownNow, refusals.GoneByItsArtist, refusals.TakenDown],
+        headers=FILE_HEADERS,
+    )
     def get(self, request: Request, publication_id: str) -> HttpResponseBase:
         kind = VARIANTS.get(request.query_params.get("variant", "video"), "")
         return answers.file_of(request._request, read_id("publication", publication_id), kind)
@@ -456,6 +797,12 @@ class PublicationContent(Resource):
 class WithdrawPublication(Resource):
     """Its artist takes it back."""
 
+    @operation(
+        "withdraw_publication",
+        "Take your work off the wall",
+        {200: PUBLICATION},
+        no=[refusals.MissingScope, refusals.WrongState],
+    )
     def post(self, request: Request, publication_id: str) -> Response:
         found = (
             Publication.objects.listed()

@@ -10,6 +10,23 @@ from gateway import refusals
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models import Brake
 from gateway.models.brakes import SCOPES
+from gateway.openapi import (
+    PAGE,
+    boolean,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    moment,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    query,
+    shape,
+    text,
+)
 from review import radius
 
 
@@ -25,6 +42,42 @@ class NewBrake(serializers.Serializer[Any]):
 
 class Parting(serializers.Serializer[Any]):
     why = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+BRAKE = shape(
+    "Brake",
+    "A stop, in force or released.",
+    id=id_of("brake"),
+    object=const("brake"),
+    status=one_of(*Brake.MOVES),
+    scope=one_of(*SCOPES),
+    target=nullable(text()),
+    label=text(),
+    reason=text(),
+    closes=boolean("Pages, downloads and public works too."),
+    source=text(),
+    created_at=moment(),
+    ends_at=nullable(moment()),
+    released_at=nullable(moment()),
+    actions=many(one_of("release")),
+)
+PREVIEW = shape(
+    "BrakePreview",
+    "What a brake would touch.",
+    object=const("brake.preview"),
+    scope=one_of(*SCOPES),
+    label=text(),
+    touches=fields(
+        people=integer(),
+        tokens=integer(),
+        guest_passes=integer(),
+        waiting=integer(),
+        running=integer(),
+        public=integer(),
+    ),
+    people=many(text(), "The first twenty, by name."),
+)
+WHICH = "What it is on: a token by its last four characters, an artist by address, a model by its short name, …"
 
 
 def show_brake(row: Brake) -> dict[str, Any]:
@@ -49,10 +102,21 @@ def show_brake(row: Brake) -> dict[str, Any]:
 class Brakes(Resource):
     """What is stopped, latest first; pull one."""
 
+    @operation(
+        "list_brakes", "List what is stopped, and was", {200: page_of(BRAKE)}, query=PAGE, no=[refusals.AdminsOnly]
+    )
     def get(self, request: Request) -> Response:
         self.actor.must_be_admin()
         return Response(page(request, Brake.objects.all(), "brake", show_brake))
 
+    @operation(
+        "pull_brake",
+        "Stop something",
+        {201: BRAKE},
+        body=NewBrake,
+        example={"scope": "model", "which": "sketch", "reason": "It is being taught anew.", "minutes": 60},
+        no=[refusals.AdminsOnly, refusals.NothingToStop, refusals.BrakeNeedsReason],
+    )
     def post(self, request: Request) -> Response:
         self.actor.must_be_admin()
         asked = NewBrake(data=request.data)
@@ -63,6 +127,13 @@ class Brakes(Resource):
 class BrakePreview(Resource):
     """What a brake would touch: `?scope=…&which=…`."""
 
+    @operation(
+        "preview_brake",
+        "Read what a brake would touch",
+        {200: PREVIEW},
+        query=[query("scope", one_of(*SCOPES), "What kind of thing.", required=True), query("which", text(), WHICH)],
+        no=[refusals.AdminsOnly, refusals.NothingToStop],
+    )
     def get(self, request: Request) -> Response:
         self.actor.must_be_admin()
         scope = request.query_params.get("scope", "")
@@ -75,6 +146,14 @@ class BrakePreview(Resource):
 class ReleaseBrake(Resource):
     """Let go; `why` is told to those whom it touched."""
 
+    @operation(
+        "release_brake",
+        "Let go",
+        {200: BRAKE},
+        body=Parting,
+        example={"why": "It was a false alarm."},
+        no=[refusals.AdminsOnly, refusals.WrongState],
+    )
     def post(self, request: Request, brake_id: str) -> Response:
         self.actor.must_be_admin()
         found = Brake.objects.filter(pk=read_id("brake", brake_id)).first()

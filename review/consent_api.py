@@ -10,6 +10,22 @@ from gateway import refusals
 from gateway.api import Resource, page, read_id, show_id
 from gateway.consents import PURPOSES, given
 from gateway.models import Consent
+from gateway.openapi import (
+    PAGE,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    moment,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    query,
+    shape,
+    text,
+)
 from generation.models import Generation
 from generation.views import own
 from review import consents
@@ -22,6 +38,25 @@ class Asked(serializers.Serializer[Any]):
 
 class Given(Asked):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+CONSENT = shape(
+    "Consent",
+    "An answer; a revocation with what it stopped.",
+    maybe=["stops", "public_works"],
+    id=id_of("consent"),
+    object=const("consent"),
+    purpose=one_of(*PURPOSES),
+    video=nullable(id_of("video")),
+    answer=one_of("given", "revoked"),
+    text=text("What was agreed to, word for word."),
+    text_version=integer(),
+    created_at=moment(),
+    expires_at=nullable(moment()),
+    stops=many(text()),
+    public_works=fields("How many it touches.", maybe=["stopped", "kept"], stopped=integer(), kept=integer()),
+)
+OF_ONE = query("video", text(), "Those about one work.")
 
 
 def show(row: Consent) -> dict[str, Any]:
@@ -46,6 +81,14 @@ def show(row: Consent) -> dict[str, Any]:
 class Consents(Resource):
     """Allow a use; list every answer so far, with what is in force for all works."""
 
+    @operation(
+        "give_consent",
+        "Allow a use",
+        {201: CONSENT},
+        body=Given,
+        example={"purpose": "exhibit"},
+        no=[refusals.NotFound, refusals.MissingScope, refusals.UnknownPurpose, refusals.EndsInThePast],
+    )
     def post(self, request: Request) -> Response:
         asked = Given(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -53,6 +96,12 @@ class Consents(Resource):
         work = _work(self, words.pop("video", None))
         return Response(show(consents.give(by=self.actor, work=work, **words)), status=201)
 
+    @operation(
+        "list_consents",
+        "List your answers so far",
+        {200: page_of(CONSENT, in_force=many(one_of(*PURPOSES)))},
+        query=[*PAGE, OF_ONE],
+    )
     def get(self, request: Request) -> Response:
         assert self.actor.user is not None
         rows = Consent.objects.filter(user=self.actor.user)
@@ -66,6 +115,15 @@ class Consents(Resource):
 class Revoke(Resource):
     """Take it back: the answer is the receipt."""
 
+    @operation(
+        "revoke_consent",
+        "Take it back",
+        {200: CONSENT},
+        body=Asked,
+        example={"purpose": "exhibit"},
+        no=[refusals.NotFound, refusals.MissingScope, refusals.UnknownPurpose, refusals.NothingToTakeBack],
+        more="It holds from the next request on; the answer is the receipt.",
+    )
     def post(self, request: Request) -> Response:
         asked = Asked(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -76,6 +134,7 @@ class Revoke(Resource):
 class OneConsent(Resource):
     """An answer of one's own, or a receipt."""
 
+    @operation("get_consent", "Read one", {200: CONSENT})
     def get(self, request: Request, consent_id: str) -> Response:
         found = Consent.objects.filter(pk=read_id("consent", consent_id), user=self.actor.user).first()
         if found is None:

@@ -4,7 +4,33 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.api import Resource, read_id
+from gateway.openapi import const, fields, integer, many, moment, nullable, operation, query, shape, text
 from review import governing, statements
+
+POLICY = shape(
+    "Policy",
+    "By what works are judged.",
+    object=const("policy"),
+    changed_at=nullable(moment()),
+    clauses=many(
+        fields(
+            number=integer(),
+            version=integer(),
+            title=text(),
+            rule=text(),
+            meant=many(text(), "Examples of what is meant."),
+            not_meant=many(text()),
+            category=text("Of the DSA Transparency Database."),
+            specification=nullable(text()),
+            in_force_since=moment(),
+            url=text(),
+        )
+    ),
+)
+STATEMENT = {
+    "type": "object",
+    "description": "In the fields of the DSA Transparency Database; its own schema is at `/schemas/statement.json`.",
+}
 
 
 class Policy(Resource):
@@ -12,6 +38,7 @@ class Policy(Resource):
 
     permission_classes = ()
 
+    @operation("get_policy", "Read what is in force", {200: POLICY})
     def get(self, request: Request) -> Response:
         return Response(governing.document())
 
@@ -19,6 +46,13 @@ class Policy(Resource):
 class Statement(Resource):
     """The statement of reasons about one's own submission: the latest, or that of `?decision=`."""
 
+    @operation(
+        "get_statement",
+        "Read the statement of reasons",
+        {200: STATEMENT},
+        query=[query("decision", text(), "About that decision, else about the latest.")],
+        more="Which each refusal, request for changes and take-down owes, once it is in effect.",
+    )
     def get(self, request: Request, submission_id: str) -> Response:
         asked = request.query_params.get("decision")
         decision = statements.of(

@@ -8,8 +8,24 @@ from rest_framework.response import Response
 
 from gateway import addresses, refusals
 from gateway.api import Resource, read_id, show_id
+from gateway.openapi import (
+    MADE_UP,
+    Operation,
+    const,
+    id_of,
+    integer,
+    many,
+    moment,
+    more_than,
+    nullable,
+    one_of,
+    operation,
+    operations,
+    shape,
+    text,
+)
 from review import reasons, reports
-from review.models import Clause, Report
+from review.models import Clause, Publication, Report
 from review.public import answers
 
 
@@ -21,11 +37,34 @@ class NewReport(serializers.Serializer[Any]):
     good_faith = serializers.BooleanField()
     clause = serializers.IntegerField(required=False, allow_null=True, default=None)
     name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    email = serializers.EmailField(required=False, allow_blank=True)
 
 
-class Dispute(serializers.Serializer[Any]):
+class ReportDispute(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=5000)
+
+
+REPORT = shape(
+    "Report",
+    "What somebody says against a public work, as who made it may know it.",
+    id=id_of("report"),
+    object=const("report"),
+    publication=id_of("publication"),
+    status=one_of(*Report.MOVES),
+    created_at=moment(),
+    due_at=nullable(moment()),
+    clause=nullable(integer()),
+    words=text(),
+    reason=nullable(text("Why it was declined.")),
+    dispute=nullable(text()),
+    finding=nullable(text()),
+    clauses=many(integer(), "Under which the work was taken down."),
+    work=one_of(*Publication.MOVES),
+    actions=many(text()),
+)
+NEW_REPORT = more_than(
+    REPORT, "NewReport", "A report with the secret that opens it, shown this once.", secret=text(), url=text()
+)
 
 
 def show_report(row: Report) -> dict[str, Any]:
@@ -54,6 +93,24 @@ class Reports(Resource):
 
     permission_classes = ()
 
+    @operation(
+        "report_publication",
+        "Report a published work",
+        {201: NEW_REPORT},
+        body=NewReport,
+        example={"publication": f"publication_{MADE_UP}", "words": "It shows my house.", "good_faith": True},
+        no=[
+            refusals.NotFound,
+            refusals.WordsMissing,
+            refusals.GoodFaithMissing,
+            refusals.UnknownClause,
+            refusals.ReportedTooOften,
+            refusals.ReportedAlready,
+            refusals.NotShownNow,
+            refusals.GoneByItsArtist,
+            refusals.TakenDown,
+        ],
+    )
     def post(self, request: Request) -> Response:
         asked = NewReport(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -72,6 +129,7 @@ class OneReport(Resource):
 
     permission_classes = ()
 
+    @operation("get_report", "Read where it stands", {200: REPORT})
     def get(self, request: Request, secret: str) -> Response:
         return Response(show_report(reports.find(secret)))
 
@@ -82,12 +140,25 @@ class ReportAct(Resource):
     permission_classes = ()
     act: str = ""
 
+    @operations(
+        {
+            "withdraw": Operation("withdraw_report", "Take it back", {200: REPORT}, no=[refusals.WrongState]),
+            "dispute": Operation(
+                "dispute_report",
+                "Ask for another look",
+                {200: REPORT},
+                body=ReportDispute,
+                example={"words": "The house is in the picture from second 1 on."},
+                no=[refusals.WordsMissing, refusals.TooLateToDispute, refusals.WrongState],
+            ),
+        }
+    )
     def post(self, request: Request, secret: str) -> Response:
         found = reports.find(secret)
         if self.act == "withdraw":
             reports.withdraw(found, by=self.actor)
         else:
-            asked = Dispute(data=request.data)
+            asked = ReportDispute(data=request.data)
             asked.is_valid(raise_exception=True)
             reports.dispute(found, by=self.actor, **asked.validated_data)
         return Response(show_report(reports.find(secret)))

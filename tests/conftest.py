@@ -71,6 +71,7 @@ def own_folders(settings: Any, tmp_path: Any) -> Iterator[None]:
     """Files of one test are nobody else's."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.REQUIRE_MFA = False  # the tests of it switch it on
+    settings.MIDDLEWARE = ["tests.contract.Contract", *settings.MIDDLEWARE]
     settings.SIGHTINGS = False  # one address, a hundred requests a second: the tests of it switch it on
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.STORAGES = {

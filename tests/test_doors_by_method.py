@@ -181,7 +181,14 @@ ANYBODY = (
     *("works/", "reports/", "feed.", "oembed", "robots.txt", ".well-known/", "policy.json", "policy/<", "schemas/"),
     *("invitations/", "sign-in/", "terms/<", "apply/", "g/", "departed/", "transparency"),
 )
-OPEN = ("v1/publications", "v1/reports", "v1/policy", "v1/leaks")  # to everybody: a scanner signs instead
+OPEN = (
+    "v1/publications",
+    "v1/reports",
+    "v1/policy",
+    "v1/schema",
+    "v1/docs",
+    "v1/leaks",
+)  # to everybody: a scanner signs instead
 
 
 def outside(door: str, person: str) -> int | None:

@@ -141,6 +141,7 @@ API = {
         "/v1/consents",
         "/v1/conflicts",
         "/v1/export",
+        "/v1/audit",
         "/v1/policy",
     ],
     "reviewer": ["/v1/reviews"],

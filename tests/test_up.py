@@ -2,10 +2,14 @@
 
 import base64
 import hashlib
+import hmac
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +21,7 @@ import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts import chromium
-from tests.live import Gateway
+from tests.live import ROOT, Gateway, free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("up")]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -171,7 +175,7 @@ def test_no_page_overflows_or_complains(gateway, browser, sessions, theme, size,
     shots = tmp_path_factory.getbasetemp() / "screenshots"
     shots.mkdir(exist_ok=True)
     for who, paths in {
-        None: ["/", "/terms", "/docs/refusals", "/accounts/login/", "/apply"],
+        None: ["/", "/terms", "/docs/refusals", "/v1/docs", "/accounts/login/", "/apply"],
         "Ines Marchetti": [
             *("/dashboard", "/studio", "/mine", "/access", "/access/guest-passes", "/access/security"),
             *("/access/consents", "/access/conflicts", "/access/allowance", "/membership", "/contributions"),
@@ -300,6 +304,81 @@ def test_the_openai_sdk_works_unmodified(gateway, key, tmp_path):
             call()
         assert (no.value.code, no.value.param) == (code, param)
         assert no.value.request_id and no.value.body["message"]
+
+
+HIDDEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+@pytest.fixture(scope="module")
+def token(gateway):
+    """Made by Tomás in his browser's session, by REST."""
+    browser, link = requests.Session(), gateway.link("Tomás Okafor")
+    form = {"csrfmiddlewaretoken": HIDDEN.search(browser.get(link, timeout=10).text)[1]}
+    assert browser.post(link, form, headers={"Referer": link}, timeout=10).ok
+    csrf = next(value for name, value in browser.cookies.items() if "csrf" in name)
+    wanted = {"label": "the documentation", "scopes": ["generate", "submit", "publish"]}
+    headers = {"X-CSRFToken": csrf, "Referer": link}
+    answer = browser.post(f"{gateway.url}/v1/tokens", json=wanted, headers=headers, timeout=10)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["secret"]
+
+
+def test_what_the_documentation_of_the_interface_shows_runs(gateway, token, tmp_path):
+    """Each snippet of docs/api.md, in a process of its own, in the order in which they are read."""
+    snippets = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", (ROOT / "docs/api.md").read_text(), re.DOTALL | re.MULTILINE)
+    node = shutil.which("node")
+    assert node or not os.environ.get("CI"), "There is no node, and in CI every snippet must run."
+    run = {"sh": ["bash", "-eu"], "python": [sys.executable], "js": [node, "--input-type=module"]}
+    env = {**os.environ, "GATEWAY": f"{gateway.url}/v1", "TOKEN": token}
+    done = []
+    for language, name, text in snippets:
+        if name:
+            (tmp_path / name).write_text(text)
+        elif language in run and run[language][0]:
+            told = subprocess.run(
+                run[language],
+                input=text,
+                env=env,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+            assert told.returncode == 0, (text, told.stdout, told.stderr)
+            done.append(language)
+    assert set(done) >= {"sh", "python"}
+    assert (tmp_path / "clip.mp4").read_bytes()[4:8] == b"ftyp"
+    assert (tmp_path / "first-100-bytes").stat().st_size == 100
+    assert (tmp_path / "receiver.py").exists()
+
+
+def test_the_receiver_of_the_documentation_takes_what_is_signed_and_nothing_else(tmp_path):
+    receiver = re.search(
+        r"^```python receiver.py\n(.*?)^```$", (ROOT / "docs/api.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    key, port = os.urandom(24), free_port()
+    env = {**os.environ, "SECRET": "whsec_" + base64.b64encode(key).decode(), "PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-c", receiver[1]], env=env, stdout=subprocess.PIPE, text=True)
+
+    def send(body: bytes, *, signed: bytes, at: int) -> int:
+        signature = base64.b64encode(hmac.digest(key, f"msg_1.{at}.".encode() + signed, "sha256")).decode()
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": str(at), "webhook-signature": f"v1,AAAA v1,{signature}"}
+        return requests.post(f"http://127.0.0.1:{port}", body, headers=headers, timeout=10).status_code
+
+    body, now = b'{"type": "video.completed", "data": {"id": "video_1"}}', int(time.time())
+    try:
+        until = time.monotonic() + 20
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert send(body, signed=body, at=now) == 204
+        assert send(body, signed=body, at=now) == 204  # the same again: not done twice
+        assert send(body.replace(b"_1", b"_2"), signed=body, at=now) == 400
+        assert send(body, signed=body, at=now - 600) == 400
+    finally:
+        process.terminate()
+    assert process.communicate(timeout=10)[0] == "video.completed {'id': 'video_1'}\n"
 
 
 def test_killed_it_leaves_nothing_and_begins_again_with_its_data(gateway, folder):

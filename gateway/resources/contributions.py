@@ -10,6 +10,21 @@ from rest_framework.response import Response
 from gateway import contributions, refusals
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models import Contribution, Rate, User
+from gateway.openapi import (
+    PAGE,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    moment,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    shape,
+    text,
+)
 
 
 class Report(serializers.Serializer[Any]):
@@ -21,6 +36,35 @@ class Report(serializers.Serializer[Any]):
 
 class Dispute(serializers.Serializer[Any]):
     why = serializers.CharField(max_length=5000)
+
+
+CONTRIBUTION = shape(
+    "Contribution",
+    "Something that an artist did for the program.",
+    id=id_of("contribution"),
+    object=const("contribution"),
+    status=one_of(*Contribution.MOVES),
+    created_at=moment(),
+    kind=one_of(*Rate.KINDS),
+    title=text(),
+    body=text(),
+    minutes=nullable(integer()),
+    cents=integer("What it is worth at the rate that was accepted."),
+    currency=text(),
+    rate_card=integer("Of which version of the terms."),
+    reason=text("Why it was declined."),
+    dispute=text(),
+    answer=text("To the dispute."),
+    paid_at=nullable(moment()),
+    reference=text("By which the payment can be found."),
+    actions=many(one_of("dispute")),
+)
+FIGURES = shape(
+    "ContributionFigures",
+    "What is undecided, owed and paid, by currency; and the minutes that were not paid.",
+    cents=many(fields(currency=text(), undecided=integer(), owed=integer(), paid=integer())),
+    minutes=fields(unpaid=integer(), undecided=integer()),
+)
 
 
 def show(row: Contribution) -> dict[str, Any]:
@@ -59,12 +103,33 @@ def figures_of(rows: QuerySet[Contribution]) -> dict[str, Any]:
 class Contributions(Resource):
     """Report one; list one's own, with the sums."""
 
+    @operation(
+        "report_contribution",
+        "Report what you did",
+        {201: CONTRIBUTION},
+        body=Report,
+        example={"kind": "bug_report", "title": "The queue stood still", "body": "For an hour, on Monday."},
+        no=[
+            refusals.MissingScope,
+            refusals.NotAMember,
+            refusals.TermsNotAccepted,
+            refusals.NotOnTheRateCard,
+            refusals.MinutesMissing,
+            refusals.WordsMissing,
+        ],
+    )
     def post(self, request: Request) -> Response:
         asked = Report(data=request.data)
         asked.is_valid(raise_exception=True)
         made = contributions.report(by=self.actor, **asked.validated_data)
         return Response(show(made), status=201)
 
+    @operation(
+        "list_contributions",
+        "List your contributions, with the sums",
+        {200: page_of(CONTRIBUTION, figures=FIGURES)},
+        query=PAGE,
+    )
     def get(self, request: Request) -> Response:
         rows = contributions.of(_user(self))
         return Response({**page(request, rows, "contribution", show), "figures": figures_of(rows)})
@@ -73,6 +138,7 @@ class Contributions(Resource):
 class OneContribution(Resource):
     """One of one's own."""
 
+    @operation("get_contribution", "Read one", {200: CONTRIBUTION})
     def get(self, request: Request, contribution_id: str) -> Response:
         return Response(show(_own(self, contribution_id)))
 
@@ -80,6 +146,14 @@ class OneContribution(Resource):
 class DisputeContribution(Resource):
     """A decline is not accepted: somebody else decides."""
 
+    @operation(
+        "dispute_contribution",
+        "Dispute a decline",
+        {200: CONTRIBUTION},
+        body=Dispute,
+        example={"why": "It was the third report, but the first with the cause."},
+        no=[refusals.MissingScope, refusals.WordsMissing, refusals.WrongState],
+    )
     def post(self, request: Request, contribution_id: str) -> Response:
         found = _own(self, contribution_id)
         asked = Dispute(data=request.data)

@@ -8,8 +8,16 @@ from rest_framework.response import Response
 
 from gateway import addresses, leaks, refusals
 from gateway.api import Resource
+from gateway.openapi import many, one_of, operation, shape, text
 
 A_MINUTE = 60
+LEAK = shape(
+    "Leak",
+    "What came of one token of a report.",
+    token_hash=text("SHA-256, in hexadecimal digits."),
+    token_type=text(),
+    label=one_of("true_positive", "false_positive"),
+)
 
 
 class Leaks(Resource):
@@ -18,6 +26,20 @@ class Leaks(Resource):
     authentication_classes = ()
     permission_classes = ()
 
+    @operation(
+        "report_leaks",
+        "Report tokens that were found in public",
+        {200: many(LEAK)},
+        no=[
+            refusals.NotFound,
+            refusals.UnsignedReport,
+            refusals.BadReport,
+            refusals.ReportTooLarge,
+            refusals.TooManyTries,
+        ],
+        more="As GitHub's secret scanning sends it: a JSON list of `{token, type, url, source}`, signed in the headers "
+        "`Github-Public-Key-Identifier` and `Github-Public-Key-Signature` by a key that the operator knows.",
+    )
     def post(self, request: Request) -> Response:
         plain = request._request
         _count(addresses.of(plain))

@@ -7,14 +7,50 @@ from rest_framework.response import Response
 
 from gateway import allowances, consents, contributions, limits, terms
 from gateway.api import Resource, show_id
-from gateway.models import Token
-from gateway.resources.contributions import figures_of
+from gateway.models import Membership, Token
+from gateway.openapi import const, fields, id_of, integer, many, moment, nullable, one_of, operation, shape, text
+from gateway.resources.contributions import FIGURES, figures_of
+from gateway.resources.tokens import TOKEN
 from gateway.resources.tokens import show as show_token
+
+ME = shape(
+    "Me",
+    "Who asks, and what is theirs to use.",
+    object=const("me"),
+    id=id_of("user"),
+    name=text(),
+    roles=many(one_of("artist", "reviewer", "admin")),
+    membership=nullable(fields(id=id_of("membership"), state=one_of(*Membership.MOVES), cohort=text())),
+    token=nullable(TOKEN),
+    allowance=nullable(
+        fields(
+            "Credits of this month.",
+            granted=integer(),
+            held=integer("Set aside for what is under way."),
+            spent=integer(),
+            free=integer(),
+            resets_at=moment(),
+            of_this_token=nullable(fields(limit=integer(), used=integer(), free=integer())),
+        )
+    ),
+    limits=nullable(
+        fields(
+            requests_a_minute=integer(),
+            daily=fields("Clips a day.", limit=integer(), used=integer(), left=integer(), resets_at=moment()),
+            concurrent=fields("Clips at a time.", limit=integer(), used=integer(), left=integer()),
+        )
+    ),
+    terms=fields(accepted=nullable(integer()), in_force=nullable(integer())),
+    consents=many(text(), "What is allowed for all works."),
+    contributions=FIGURES,
+    actions=many(one_of(*Token.SCOPES), "The scopes that can be used now."),
+)
 
 
 class Me(Resource):
     """The caller: person, membership, credits and terms; `actions` are the scopes that can be used now."""
 
+    @operation("get_me", "Read who you are here, and what is left", {200: ME})
     def get(self, request: Request) -> Response:
         return Response(self.show())
 

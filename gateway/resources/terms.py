@@ -8,16 +8,32 @@ from rest_framework.response import Response
 
 from gateway import refusals, terms
 from gateway.api import Resource
-from gateway.models import Terms, TermsAcceptance, User
+from gateway.models import Rate, Terms, TermsAcceptance, User
+from gateway.openapi import const, fields, integer, many, moment, nullable, one_of, operation, shape, text
 
 
 class Acceptance(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1)
 
 
+TERMS = shape(
+    "Terms",
+    "A version of the terms, with its rate card.",
+    object=const("terms"),
+    version=integer(),
+    in_force_at=moment(),
+    body=text(),
+    currency=text(),
+    rates=many(fields(kind=one_of(*Rate.KINDS), words=text(), cents=integer(), unit=one_of("hour", "piece"))),
+    accepted_at=nullable(moment("When you accepted this version.")),
+    accept_at=text("The page on which a person does that."),
+)
+
+
 class InForce(Resource):
     """The version in force, with its rate card, and whether the caller has accepted it."""
 
+    @operation("get_terms", "Read what is in force", {200: TERMS}, no=[refusals.NotFound])
     def get(self, request: Request) -> Response:
         in_force = terms.current()
         if in_force is None:
@@ -28,6 +44,15 @@ class InForce(Resource):
 class Accept(Resource):
     """A person accepts a version: with the browser's session, never with a token."""
 
+    @operation(
+        "accept_terms",
+        "Accept a version",
+        {200: TERMS},
+        body=Acceptance,
+        example={"version": 1},
+        no=[refusals.NotFound, refusals.OnlyInPerson, refusals.OutdatedTerms],
+        more="In a browser's session: a token can't agree for its owner.",
+    )
     def post(self, request: Request) -> Response:
         assert self.actor.user is not None
         if self.actor.token is not None:

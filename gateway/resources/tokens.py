@@ -9,6 +9,22 @@ from rest_framework.response import Response
 from gateway import refusals, tokens
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models import Token
+from gateway.openapi import (
+    PAGE,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    moment,
+    more_than,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    shape,
+    text,
+)
 
 ITSELF = "self"
 ONCE = {"Cache-Control": "no-store"}  # a secret is shown once
@@ -31,13 +47,56 @@ class Rotation(serializers.Serializer[Any]):
     overlap_hours = serializers.IntegerField(min_value=0, max_value=tokens.MAX_OVERLAP, required=False, default=24)
 
 
+TOKEN = shape(
+    "Token",
+    "A token as its owner may know it, without its secret.",
+    id=id_of("token"),
+    object=const("token"),
+    label=text(),
+    mode=one_of(*Token.MODES),
+    scopes=many(one_of(*Token.SCOPES)),
+    last_four=text(),
+    networks=many(text(), "From which it works; none: from everywhere."),
+    requests_a_minute=nullable(integer()),
+    credits_limit=nullable(integer()),
+    created_at=moment(),
+    expires_at=nullable(moment()),
+    revoked_at=nullable(moment()),
+    replaced_by=nullable(id_of("token")),
+    last_used=nullable(fields(at=moment(), address=nullable(text()), what=text())),
+    actions=many(one_of("rotate", "revoke")),
+)
+NEW_TOKEN = more_than(TOKEN, "NewToken", "A token with its secret, shown this once.", secret=text())
+ROTATED = more_than(NEW_TOKEN, "RotatedToken", "The token that takes the place of another.", replaces=TOKEN)
+
+
 class Tokens(Resource):
     """Those of the caller; a person in a browser makes new ones."""
 
+    @operation("list_tokens", "List your tokens", {200: page_of(TOKEN)}, query=PAGE)
     def get(self, request: Request) -> Response:
         rows = tokens.visible_to(self.actor).select_related("replaced_by")
         return Response(page(request, rows, "token", show))
 
+    @operation(
+        "create_token",
+        "Make a token",
+        {201: NEW_TOKEN},
+        body=NewToken,
+        example={"label": "notebook", "scopes": ["generate"], "days": 90},
+        no=[
+            refusals.TokensMakeNoTokens,
+            refusals.TermsNotAccepted,
+            refusals.ReviewersOnly,
+            refusals.NotAMember,
+            refusals.Suspended,
+            refusals.TestsOnlyGenerate,
+            refusals.BadEnd,
+            refusals.BadNetwork,
+            refusals.TooManyNetworks,
+        ],
+        more="A person does that, in a browser's session: a token makes no tokens.",
+    )
     def post(self, request: Request) -> Response:
         asked = NewToken(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -48,9 +107,13 @@ class Tokens(Resource):
 class OneToken(Resource):
     """One of them; `self` is the one that asks."""
 
+    @operation("get_token", "Read one", {200: TOKEN})
     def get(self, request: Request, token_id: str) -> Response:
         return Response(show(_own(self, token_id)))
 
+    @operation(
+        "revoke_token", "Revoke it, now", {200: TOKEN}, no=[refusals.TokensMakeNoTokens], more="Twice is no error."
+    )
     def delete(self, request: Request, token_id: str) -> Response:
         found = _own(self, token_id)
         tokens.revoke(found, by=self.actor)
@@ -61,6 +124,14 @@ class OneToken(Resource):
 class Rotate(Resource):
     """The token that takes its place, with its secret, shown this once."""
 
+    @operation(
+        "rotate_token",
+        "Replace it, with an overlap",
+        {201: ROTATED},
+        body=Rotation,
+        example={"overlap_hours": 24},
+        no=[refusals.TokensMakeNoTokens, refusals.TermsNotAccepted, refusals.AlreadyRotated],
+    )
     def post(self, request: Request, token_id: str) -> Response:
         found = _own(self, token_id)
         asked = Rotation(data=request.data)

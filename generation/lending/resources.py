@@ -6,8 +6,27 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import guest_passes
+from gateway import guest_passes, refusals
 from gateway.api import Resource, page, read_id, show_id
+from gateway.openapi import (
+    PAGE,
+    Operation,
+    boolean,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    more_than,
+    nullable,
+    one_of,
+    operation,
+    operations,
+    page_of,
+    shape,
+    text,
+    unix,
+)
 from generation import guests
 from generation.lending.artist import link_of, own
 
@@ -28,9 +47,46 @@ class Switch(serializers.Serializer[Any]):
     may_download = serializers.BooleanField()
 
 
+GUEST_PASS = shape(
+    "GuestPass",
+    "A part of an artist's allowance, lent by a link.",
+    id=id_of("guest_pass"),
+    object=const("guest_pass"),
+    label=text(),
+    last_four=text(),
+    status=text("open, or why it is not."),
+    models=many(text()),
+    generations=fields(limit=integer(), used=integer()),
+    credits=fields(limit=integer(), used=integer()),
+    per_address=integer("Clips a day for one network address."),
+    may_download=boolean(),
+    guests=integer("How many have used it."),
+    created_at=unix(),
+    ends_at=unix(),
+    last_used_at=nullable(unix()),
+    actions=many(one_of("revoke", "downloads")),
+)
+NEW_GUEST_PASS = more_than(GUEST_PASS, "NewGuestPass", "A guest pass with its link, shown this once.", link=text())
+
+
 class GuestPasses(Resource):
     """Lend a part of one's allowance; list what one has lent."""
 
+    @operation(
+        "create_guest_pass",
+        "Lend a part of your allowance",
+        {201: NEW_GUEST_PASS},
+        body=GuestPassRequest,
+        example={"label": "Workshop", "generations": 5, "credits": 10, "days": 7},
+        no=[
+            refusals.MissingScope,
+            refusals.TestsOnlyGenerate,
+            refusals.NotAMember,
+            refusals.Suspended,
+            refusals.TermsNotAccepted,
+            refusals.UnknownModel,
+        ],
+    )
     def post(self, request: Request) -> Response:
         asked = GuestPassRequest(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -38,6 +94,7 @@ class GuestPasses(Resource):
         shown = guest_pass(own(self.actor, made.pk))
         return Response({**shown, "link": link_of(secret)}, status=201, headers={"Cache-Control": "no-store"})
 
+    @operation("list_guest_passes", "List what you have lent", {200: page_of(GUEST_PASS)}, query=PAGE)
     def get(self, request: Request) -> Response:
         rows = guests.with_use(guest_passes.visible_to(self.actor))
         return Response(page(request, rows, "guest_pass", guest_pass))
@@ -46,6 +103,7 @@ class GuestPasses(Resource):
 class OneGuestPass(Resource):
     """One pass of one's own, and what was used of it."""
 
+    @operation("get_guest_pass", "Read one, and what was used of it", {200: GUEST_PASS})
     def get(self, request: Request, pass_id: str) -> Response:
         return Response(guest_pass(own(self.actor, read_id("guest_pass", pass_id))))
 
@@ -55,6 +113,21 @@ class GuestPassAct(Resource):
 
     act = ""
 
+    @operations(
+        {
+            "revoke": Operation(
+                "revoke_guest_pass", "Take it back", {200: GUEST_PASS}, no=[refusals.MissingScope, refusals.AdminsOnly]
+            ),
+            "downloads": Operation(
+                "allow_guest_downloads",
+                "Say whether guests may download",
+                {200: GUEST_PASS},
+                body=Switch,
+                example={"may_download": True},
+                no=[refusals.MissingScope, refusals.AdminsOnly],
+            ),
+        }
+    )
     def post(self, request: Request, pass_id: str) -> Response:
         found = own(self.actor, read_id("guest_pass", pass_id))
         if self.act == "revoke":

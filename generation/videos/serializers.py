@@ -6,10 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from gateway import brakes
 from gateway.api import show_id
+from gateway.openapi import (
+    boolean,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    nullable,
+    number,
+    one_of,
+    shape,
+    text,
+    unix,
+)
 from generation.models import Generation
 
 STAND_IN = "sora-2"  # what clients name that were made for another service: the program's default model
@@ -17,6 +32,7 @@ STAND_IN = "sora-2"  # what clients name that were made for another service: the
 STATUS = {"cancelled": "failed"}
 
 
+@extend_schema_field({"type": ["integer", "string"], "description": "Seconds from now, or a moment (RFC 3339)."})
 class Deadline(serializers.Field[Any, Any, Any, Any]):
     """Seconds from now, or a moment as RFC 3339 writes it, with its offset; a multipart form's "90" is seconds too."""
 
@@ -35,6 +51,15 @@ class Deadline(serializers.Field[Any, Any, Any, Any]):
         return moment
 
 
+@extend_schema_field(
+    {
+        "description": 'A file of a multipart form, or {"image_url": "data:image/png;base64,…"}.',
+        "oneOf": [
+            {"type": "string", "format": "binary"},
+            {"type": "object", "properties": {"image_url": {"type": "string"}}, "required": ["image_url"]},
+        ],
+    }
+)
 class Reference(serializers.FileField):
     """A picture: a file of a multipart form, or {"image_url": "data:image/png;base64,…"}.
 
@@ -82,6 +107,58 @@ class VideoRequest(serializers.Serializer[Any]):
 
     def validate_model(self, slug: str) -> str:
         return "" if slug == STAND_IN else slug
+
+
+VIDEO = shape(
+    "Video",
+    "A clip, from the moment it was asked for: OpenAI's fields, and ours beside them.",
+    id=id_of("video"),
+    object=const("video"),
+    model=text(),
+    status=one_of("queued", "in_progress", "completed", "failed", what="One that was cancelled has failed."),
+    progress=integer("Percent.", minimum=0, maximum=100),
+    created_at=unix(),
+    completed_at=nullable(unix()),
+    expires_at=nullable(unix("Nothing expires here.")),
+    seconds=text("How long it is. A string, as OpenAI has it."),
+    size=text("Such as 256x256."),
+    prompt=text(),
+    remixed_from_video_id=nullable(id_of("video")),
+    error=nullable(fields(code=text(), message=text())),
+    seed=integer(),
+    steps=integer(),
+    credits=integer("What it costs, or cost."),
+    test=boolean("Drawn with a test token."),
+    queue=nullable(fields(position=nullable(integer()), eta_seconds=nullable(number()))),
+    eta_seconds=nullable(number("About how long until it is there, where that is known.")),
+    cancel_after=nullable(unix("What still waits then is cancelled.")),
+    held=nullable(text("Why it is not begun, when something holds it.")),
+    sha256=nullable(text("Of the video file.")),
+    input_reference=nullable(fields("The picture that it begins from.", sha256=text(), size=text())),
+    notes=many(text(), "What its artist should know."),
+    guest_pass=nullable(id_of("guest_pass")),
+    actions=many(one_of("cancel")),
+)
+RANGE = fields(maybe=(), **{"default": number(), "from": number(), "to": number()})
+MODEL = shape(
+    "Model",
+    "A model that can be asked for, and what it offers.",
+    id=text("Its short name."),
+    object=const("model"),
+    created=unix(),
+    owned_by=text("Under which licence."),
+    name=text(),
+    sizes=many(text()),
+    seconds=many(integer()),
+    fps=integer(),
+    steps=RANGE,
+    guidance=RANGE,
+    prompt_words=integer("How many it reads."),
+    modality=text(),
+    preset=text(),
+    credits_per_second=integer(),
+    note=text(),
+)
 
 
 def video(generation: Generation) -> dict[str, Any]:

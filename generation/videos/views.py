@@ -9,19 +9,53 @@ from rest_framework.response import Response
 
 from gateway import refusals
 from gateway.api import Invalid, Resource, known, page, read_id, show_id
+from gateway.openapi import PAGE, File, const, fields, many, one_of, operation, page_of, query
 from generation import generations, media
 from generation.models import Generation
-from generation.videos.serializers import RemixRequest, VideoRequest, video
+from generation.videos.serializers import MODEL, VIDEO, RemixRequest, VideoRequest, video
 from generation.views import own, with_places
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
 FRESH = 5  # seconds: so old may a place in line be that a client has already
+VARIANT = query("variant", one_of(*VARIANTS) | {"default": "video"}, "Which of its files.")
+FILES = {status: File(("video/mp4", "image/webp")) for status in (200, 206)} | {304: None, 416: None}
+FILE_HEADERS = {200: ["ETag"], 206: ["ETag", "Content-Range"], 304: ["ETag"], 416: ["ETag", "Content-Range"]}
 
 
 class Videos(Resource):
     """Ask for a clip; list one's own."""
 
+    @operation(
+        "create_video",
+        "Ask for a clip",
+        {200: VIDEO},
+        body=VideoRequest,
+        example={"prompt": "a red circle over a blue field", "seconds": 2},
+        no=[
+            refusals.MissingScope,
+            refusals.NotAMember,
+            refusals.Suspended,
+            refusals.TermsNotAccepted,
+            refusals.UnknownModel,
+            refusals.NotOffered,
+            refusals.TestsUseSketch,
+            refusals.DeadlineOutOfReach,
+            refusals.PromptMissing,
+            refusals.PromptTooLong,
+            refusals.PictureNeeded,
+            refusals.PictureNotTaken,
+            refusals.PictureUnreadable,
+            refusals.PictureTooLarge,
+            refusals.PictureSides,
+            refusals.DiskFull,
+            refusals.NotEnoughCredits,
+            refusals.TokenSpent,
+            refusals.TooManyToday,
+            refusals.TooManyAtOnce,
+        ],
+        headers={200: ["openai-poll-after-ms"]},
+    )
     def post(self, request: Request) -> Response:
         asked = VideoRequest(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -33,6 +67,7 @@ class Videos(Resource):
             raise
         return _told(own(self.actor, generation.pk))
 
+    @operation("list_videos", "List your clips", {200: page_of(VIDEO)}, query=PAGE)
     def get(self, request: Request) -> Response:
         rows = Generation.objects.visible_to(self.actor).listed()
         return Response(page(request, rows, "video", video))
@@ -41,6 +76,7 @@ class Videos(Resource):
 class Video(Resource):
     """One clip of one's own: look at it, delete it."""
 
+    @operation("get_video", "Read one", {200: VIDEO}, headers={200: ["openai-poll-after-ms"]})
     def get(self, request: Request, video_id: str) -> Response:
         pk = read_id("video", video_id)
         if "If-None-Match" in request.headers:  # asked before all that takes time
@@ -79,15 +115,35 @@ class NotHere(Resource):
 class Cancel(Resource):
     """Stop it; its credits come back."""
 
+    @operation(
+        "cancel_video",
+        "Stop it; its credits come back",
+        {200: VIDEO},
+        no=[refusals.MissingScope, refusals.WrongState],
+    )
     def post(self, request: Request, video_id: str) -> Response:
         found = own(self.actor, read_id("video", video_id))
         generations.cancel(found, by=self.actor)
         return Response(video(found))
 
 
+class NotReady(refusals.Refused):
+    """This video is {state}: there is a file only when it is completed."""
+
+    status = 409
+
+
 class Content(Resource):
     """The file: `variant` is video, thumbnail or spritesheet."""
 
+    @operation(
+        "download_video",
+        "Download its file, whole or in part",
+        FILES,
+        query=[VARIANT],
+        no=[NotReady],
+        headers=FILE_HEADERS,
+    )
     def get(self, request: Request, video_id: str) -> HttpResponseBase:
         variant = request.query_params.get("variant", "video")
         if variant not in VARIANTS:
@@ -111,15 +167,10 @@ def _etag(generation: Generation) -> str:
     return f'W/"{generation.state}-{generation.fence}-{generation.step}-{now}"'
 
 
-class NotReady(refusals.Refused):
-    """This video is {state}: there is a file only when it is completed."""
-
-    status = 409
-
-
 class Models(Resource):
     """The models that can be asked for."""
 
+    @operation("list_models", "List what can be asked for", {200: fields(object=const("list"), data=many(MODEL))})
     def get(self, request: Request) -> Response:
         return Response({"object": "list", "data": [_model(model) for model in generations.offered()]})
 
