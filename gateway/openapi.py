@@ -28,6 +28,9 @@ COMPONENTS: dict[str, Schema] = {}
 TAGS = {
     "videos": "Ask for clips, watch them being drawn, download them. In the shapes of OpenAI's videos interface.",
     "models": "What can be asked for.",
+    "images": "A picture by a text-to-image model, in the shape of OpenAI's images interface.",
+    "webhook_endpoints": "Be told instead of asking: where, of what, and what was sent there.",
+    "webhook_event_types": "What can be listened for.",
     "me": "Who asks, and what is left to use.",
     "tokens": "One's own tokens; to a token, itself.",
     "guest_passes": "Lend a part of one's allowance.",
@@ -57,6 +60,9 @@ works too, with its CSRF token. Addresses have no trailing slash.
 - **A “no”** has one body for every operation: RFC 9457's members on top, OpenAI's `error` inside. Its code is one of
   [these](/docs/refusals). `x-should-retry: false` says that trying again changes nothing.
 - Each answer has an `X-Request-ID`, the same as in the audit log.
+- **Sent twice, done once**: a POST with an `Idempotency-Key` of your own making is answered the same when it is sent
+  again, for a day.
+- **Unchanged, not sent**: what GET answers has an `ETag`; with it in `If-None-Match` the answer is 304 and has no body.
 """
 
 # ---------------------------------------------------------------- what a value is
@@ -186,11 +192,14 @@ def query(name: str, schema: Schema, what: str, *, required: bool = False) -> Op
 
 PAGE = (
     query("after", text(), "The id after which the page begins: the `last_id` of the one before."),
-    query("limit", integer(minimum=1, maximum=100, default=20), "How many."),
+    query("limit", integer(minimum=0, maximum=100, default=20), "How many."),
     query("order", one_of("asc", "desc") | {"default": "desc"}, "By when they were made."),
 )
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", text(minLength=1, maxLength=255), OpenApiParameter.HEADER, description="Sent twice, done once."
+)
 # How the id in an address begins, by the name that its route gives it.
-IDS = {"pass_id": "guest_pass"}
+IDS = {"pass_id": "guest_pass", "endpoint_id": "webhook_endpoint", "delivery_id": "webhook_delivery"}
 #: What makes an address into one that can be tried, and a body into one that means something.
 MADE_UP = "0190f3c7a1b27c4d8e5f60718293a4b5"
 
@@ -201,6 +210,7 @@ HEADERS = {
     "Retry-After": integer("After how many seconds to ask again."),
     "WWW-Authenticate": text("Bearer."),
     "x-should-retry": text("“false”: trying again changes nothing."),
+    "Idempotent-Replayed": text("“true”: this was answered before, and nothing was done again."),
     "ETag": text("What stands in If-None-Match next time, for a 304."),
     "Content-Range": text("Which bytes these are, of how many."),
     "openai-poll-after-ms": text("After how many milliseconds to ask again."),
@@ -300,13 +310,16 @@ class Described(AutoSchema):
         return {}
 
     def get_override_parameters(self) -> list[Any]:
-        return [*(self._path_parameter(name) for name in re.findall(r"{(\w+)}", self.path)), *self.told.query]
+        path = [self._path_parameter(name) for name in re.findall(r"{(\w+)}", self.path)]
+        return [*path, *self.told.query, *([IDEMPOTENCY_KEY] if self.method == "POST" else [])]
 
     def _path_parameter(self, name: str) -> OpenApiParameter:
         noun = IDS.get(name, name.removesuffix("_id"))
         schema, what = id_of(noun), f"The {noun.replace('_', ' ')}'s id."
         if noun == "secret":
             schema, what = text(), "The secret that came with the first answer."
+        elif noun == "model":
+            schema, what = text(), "The model's short name."
         elif noun == "token":
             schema, what = text(pattern="^(self|token_[0-9a-f]{32})$"), "The token's id, or `self`: the one that asks."
         return OpenApiParameter(name, schema, OpenApiParameter.PATH, description=what)
@@ -329,7 +342,11 @@ class Described(AutoSchema):
                 made["content"] = {kind: {"schema": {}} for kind in answer.types}
             elif answer is not None:
                 made["content"] = {"application/json": {"schema": answer}}
-            found[str(status)] = made | _headers("X-Request-ID", *paced, *told.headers.get(status, ()))
+            found[str(status)] = made | _headers(
+                "X-Request-ID", *paced, *REPEATED[self.method], *told.headers.get(status, ())
+            )
+        if self.method == "GET" and 200 in told.answers and 304 not in told.answers:
+            found["304"] = {"description": WORDS[304]} | _headers("X-Request-ID", *paced, "ETag")
         for status, kinds in groupby(sorted(self._refusals()), key=lambda one: one[0]):
             codes = list(dict.fromkeys(code for _, code in kinds))
             schema = PROBLEM | {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
@@ -353,6 +370,8 @@ class Described(AutoSchema):
             kinds += [] if self.is_public else [refusals.SignInFirst]
             found += [(403, INVALID)] if unsafe else []  # a session's request without its CSRF token
         kinds += [refusals.ReadOnlyWhileImpersonating] if unsafe else []
+        if self.method == "POST":
+            kinds += [refusals.KeyUnreadable, refusals.KeyDiffers, refusals.StillRunning, refusals.AnswerNotKept]
         if "{" in self.path or any(each.name == "after" for each in told.query):
             kinds.append(refusals.NotFound)
         if has_input or told.query:
@@ -378,9 +397,12 @@ class Described(AutoSchema):
         return " \\\n  ".join(line)
 
 
+#: What an answer says of having been given before, by method.
+REPEATED = {"GET": ["ETag"], "POST": ["Idempotent-Replayed"], "PATCH": [], "DELETE": []}
 WORDS = {
     200: "Done.",
     201: "Made.",
+    202: "Begun.",
     206: "A part of it.",
     304: "It is as you have it.",
     400: "Something in the request can't be read, or isn't possible.",
@@ -430,7 +452,7 @@ def _headers(*names: str) -> Schema:
 
 def _sample(name: str) -> str:
     noun = IDS.get(name, name.removesuffix("_id"))
-    return "SECRET" if noun == "secret" else f"{noun}_{MADE_UP}"
+    return {"secret": "SECRET", "model": "sketch"}.get(noun, f"{noun}_{MADE_UP}")
 
 
 #: What is sent to webhook endpoints, by event; each is an entry of `webhooks:` (OpenAPI 3.1).

@@ -9,11 +9,6 @@ from generation.videos import views as videos
 
 LENT = "v1/guest_passes/<str:pass_id>"
 CLIP = "g/<str:secret>/<hex:clip>"
-NOT_HERE = {
-    "edits": ("edit a clip", "remix one of yours with other words, at /v1/videos/{id}/remix"),
-    "extensions": ("make a clip longer", "ask for a longer one, with “seconds”"),
-    "characters": ("keep a character", "describe it in each prompt, or begin from a picture with “input_reference”"),
-}
 
 urlpatterns = [
     path("metrics", views.metrics),
@@ -44,10 +39,7 @@ urlpatterns = [
     path("v1/models/<str:model_id>", videos.OneModel.as_view()),
     path("v1/images/generations", images.Images.as_view()),
     path("v1/videos", videos.Videos.as_view()),
-    *(
-        path(f"v1/videos/{name}", videos.NotHere.as_view(what=what, instead=instead))
-        for name, (what, instead) in NOT_HERE.items()
-    ),
+    *(path(f"v1/videos/{act}", videos.NotHere.as_view(act=act)) for act in videos.NOT_HERE),
     path("v1/videos/<str:video_id>", videos.Video.as_view()),
     path("v1/videos/<str:video_id>/cancel", videos.Cancel.as_view()),
     path("v1/videos/<str:video_id>/remix", videos.Remix.as_view()),

@@ -9,13 +9,31 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import deliveries, refusals, webhooks
+from gateway import deliveries, openapi, refusals, webhooks
 from gateway.api import Resource, page, read_id, show_id
 from gateway.models import WebhookDelivery, WebhookEndpoint
+from gateway.openapi import (
+    PAGE,
+    boolean,
+    const,
+    fields,
+    id_of,
+    integer,
+    many,
+    more_than,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    shape,
+    text,
+    unix,
+)
 from gateway.resources.tokens import ONCE
 
 NOUN, DELIVERY = WebhookEndpoint.NOUN, WebhookDelivery.NOUN
 DAY = 24
+EVENTS_AND_TEST = {**webhooks.EVENTS, webhooks.TEST: "You asked for a test"}
 
 
 class Changes(serializers.Serializer[Any]):
@@ -46,12 +64,105 @@ class Test(serializers.Serializer[Any]):
     event_type = serializers.CharField(max_length=60, required=False, default=webhooks.TEST)
 
 
+ENDPOINT = shape(
+    "WebhookEndpoint",
+    "Where a person's programs are told, without its secrets.",
+    id=id_of(NOUN),
+    object=const(NOUN),
+    created_at=unix(),
+    updated_at=unix(),
+    name=text(),
+    url=text(),
+    event_types=many(text()),
+    signing_secret_hint=text(),
+    old_secret_until=nullable(unix("Until then two secrets sign.")),
+    status=one_of("active", "disabled"),
+    reason=nullable(text("Why it is disabled.")),
+    token=nullable(id_of("token", "That it was made with.")),
+    actions=many(one_of("enable", "disable", "rotate_secret", "test", "delete")),
+)
+WITH_SECRET = more_than(
+    ENDPOINT, "NewWebhookEndpoint", "An endpoint with its secret, shown this once.", signing_secret=text()
+)
+SENT = shape(
+    "WebhookDelivery",
+    "One event on its way to one endpoint.",
+    id=id_of(DELIVERY),
+    object=const(DELIVERY),
+    created_at=unix(),
+    event=fields(id=id_of("evt"), type=text(), data=fields(id=text())),
+    status=one_of("waiting", "delivered", "failed"),
+    replay=boolean(),
+    test=boolean(),
+    attempts=integer(),
+    next_attempt_at=nullable(unix()),
+    last_attempt=nullable(
+        fields(
+            at=unix(), status_code=nullable(integer()), ms=nullable(integer()), error=nullable(text()), answer=text()
+        )
+    ),
+    actions=many(one_of("replay")),
+)
+# What each change of an endpoint may be refused by, since it needs somebody who may be told.
+LISTENING = (refusals.MissingScope, refusals.NotAMember, refusals.Suspended, refusals.TermsNotAccepted)
+for event, when in EVENTS_AND_TEST.items():
+    openapi.WEBHOOKS[event] = {
+        "post": {
+            "summary": when,
+            "tags": ["webhook_endpoints"],
+            "parameters": [
+                {
+                    "name": name,
+                    "in": "header",
+                    "required": True,
+                    "schema": text(),
+                    "description": "Standard Webhooks 1.0.",
+                }
+                for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": fields(
+                            id=id_of("evt"),
+                            object=const("event"),
+                            created_at=unix(),
+                            type=const(event),
+                            data=fields(id=text("The id of what it happened to.")),
+                        )
+                    }
+                },
+            },
+            "responses": {"2XX": {"description": "Taken. Anything else is tried again, for three days; 410 ends it."}},
+        }
+    }
+
+
+CHANGING = (*LISTENING, refusals.BadWebhookUrl, refusals.UnknownEventType, refusals.WrongState)
+
+
 class Endpoints(Resource):
     """The caller's own; another one."""
 
+    @operation(
+        "list_webhook_endpoints",
+        "List your endpoints",
+        {200: page_of(ENDPOINT)},
+        query=PAGE,
+        no=[refusals.MissingScope],
+    )
     def get(self, request: Request) -> Response:
         return Response(page(request, webhooks.visible_to(self.actor), NOUN, show))
 
+    @operation(
+        "create_webhook_endpoint",
+        "Be told at an address",
+        {201: WITH_SECRET},
+        body=NewEndpoint,
+        example={"url": "https://example.org/hooks", "event_types": ["video.completed"]},
+        no=[*LISTENING, refusals.BadWebhookUrl, refusals.UnknownEventType, refusals.TooManyWebhooks],
+    )
     def post(self, request: Request) -> Response:
         asked = NewEndpoint(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -62,10 +173,11 @@ class Endpoints(Resource):
 class OneEndpoint(Resource):
     """One of them. The SDK changes it by POST."""
 
+    @operation("get_webhook_endpoint", "Read one", {200: ENDPOINT}, no=[refusals.MissingScope])
     def get(self, request: Request, endpoint_id: str) -> Response:
         return Response(show(_own(self, endpoint_id)))
 
-    def patch(self, request: Request, endpoint_id: str) -> Response:
+    def _change(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
         asked = Changes(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -74,8 +186,29 @@ class OneEndpoint(Resource):
         webhooks.change(found, by=self.actor, status=status, **told)
         return Response(show(found))
 
-    post = patch
+    @operation(
+        "update_webhook_endpoint", "Change it", {200: ENDPOINT}, body=Changes, example={"name": "x"}, no=CHANGING
+    )
+    def patch(self, request: Request, endpoint_id: str) -> Response:
+        return self._change(request, endpoint_id)
 
+    @operation(
+        "change_webhook_endpoint",
+        "Change it, as the SDK does",
+        {200: ENDPOINT},
+        body=Changes,
+        example={"status": "disabled"},
+        no=CHANGING,
+    )
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        return self._change(request, endpoint_id)
+
+    @operation(
+        "delete_webhook_endpoint",
+        "Remove it",
+        {200: fields(id=id_of(NOUN), object=const(f"{NOUN}.deleted"), deleted=boolean())},
+        no=[refusals.MissingScope, refusals.WrongState],
+    )
     def delete(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
         webhooks.remove(found, by=self.actor)
@@ -85,6 +218,14 @@ class OneEndpoint(Resource):
 class RotateSecret(Resource):
     """Another secret, shown this once."""
 
+    @operation(
+        "rotate_webhook_secret",
+        "Take another secret",
+        {200: WITH_SECRET},
+        body=Rotation,
+        example={"overlap_hours": 24},
+        no=[*LISTENING, refusals.WrongState],
+    )
     def post(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
         asked = Rotation(data=request.data)
@@ -98,6 +239,22 @@ class RotateSecret(Resource):
 class SendTest(Resource):
     """A test, by the way that everything goes: what came of it stands in the delivery a moment later."""
 
+    @operation(
+        "test_webhook_endpoint",
+        "Send a test there",
+        {
+            202: fields(
+                object=const(f"{NOUN}.test"),
+                webhook_endpoint_id=id_of(NOUN),
+                event_type=text(),
+                status_code=nullable(integer()),
+                delivery=SENT,
+            )
+        },
+        body=Test,
+        example={"event_type": "webhook.test"},
+        no=[*LISTENING, refusals.UnknownEventType, refusals.WebhookDisabled],
+    )
     def post(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
         asked = Test(data=request.data)
@@ -116,6 +273,13 @@ class SendTest(Resource):
 class Deliveries(Resource):
     """What was sent there in the last thirty days, or waits to be."""
 
+    @operation(
+        "list_webhook_deliveries",
+        "List what was sent there",
+        {200: page_of(SENT)},
+        query=PAGE,
+        no=[refusals.MissingScope],
+    )
     def get(self, request: Request, endpoint_id: str) -> Response:
         rows = webhooks.deliveries(_own(self, endpoint_id))
         return Response(page(request, rows, DELIVERY, show_delivery))
@@ -124,6 +288,7 @@ class Deliveries(Resource):
 class Replay(Resource):
     """The same event again, under the same id."""
 
+    @operation("replay_webhook_delivery", "Send it again", {202: SENT}, no=[*LISTENING, refusals.WebhookDisabled])
     def post(self, request: Request, endpoint_id: str, delivery_id: str) -> Response:
         rows = webhooks.deliveries(_own(self, endpoint_id)).select_related("endpoint__user")
         found = rows.filter(pk=read_id(DELIVERY, delivery_id)).first()
@@ -135,6 +300,11 @@ class Replay(Resource):
 class EventTypes(Resource):
     """What can be listened for."""
 
+    @operation(
+        "list_webhook_event_types",
+        "List what can be listened for",
+        {200: fields(object=const("list"), data=many(text()))},
+    )
     def get(self, request: Request) -> Response:
         return Response({"object": "list", "data": list(webhooks.EVENTS)})
 

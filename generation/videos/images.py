@@ -19,8 +19,10 @@ from rest_framework.response import Response
 
 from gateway import refusals
 from gateway.api import Invalid, Resource, show_id
+from gateway.openapi import const, fields, id_of, integer, many, operation, shape, text, unix
 from generation import generations, media
 from generation.models import Generation
+from generation.videos.views import ASKING
 from generation.views import own
 
 WAIT = 20.0  # seconds
@@ -40,9 +42,30 @@ class ImageRequest(serializers.Serializer[Any]):
     response_format = serializers.ChoiceField(["b64_json"], required=False, allow_null=True)
 
 
+IMAGES = shape(
+    "Images",
+    "The picture that was asked for: OpenAI's fields, and ours beside them.",
+    created=unix(),
+    data=many(fields(b64_json=text("The picture, as WebP in base64."))),
+    output_format=const("webp"),
+    size=text(),
+    seed=integer(),
+    video=id_of("video", "Under which it is kept."),
+)
+
+
 class Images(Resource):
     """Ask for a picture and wait for it."""
 
+    @operation(
+        "create_image",
+        "Ask for a picture, and wait for it",
+        {200: IMAGES},
+        body=ImageRequest,
+        example={"prompt": "a red circle over a blue field"},
+        no=[*ASKING, refusals.Unsupported, refusals.StillDrawing, refusals.NotDrawn],
+        more="One that is not there within 20 seconds is refused with its id and Retry-After: ask again the same way.",
+    )
     def post(self, request: Request) -> Response:
         asked = ImageRequest(data=request.data)
         asked.is_valid(raise_exception=True)

@@ -137,7 +137,7 @@ VIDEO = shape(
     input_reference=nullable(fields("The picture that it begins from.", sha256=text(), size=text())),
     notes=many(text(), "What its artist should know."),
     guest_pass=nullable(id_of("guest_pass")),
-    actions=many(one_of("cancel")),
+    actions=many(one_of("cancel", "remix", "delete")),
 )
 RANGE = fields(maybe=(), **{"default": number(), "from": number(), "to": number()})
 MODEL = shape(

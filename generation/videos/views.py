@@ -9,7 +9,21 @@ from rest_framework.response import Response
 
 from gateway import refusals
 from gateway.api import Invalid, Resource, known, page, read_id, show_id
-from gateway.openapi import PAGE, File, const, fields, many, one_of, operation, page_of, query
+from gateway.openapi import (
+    PAGE,
+    File,
+    Operation,
+    boolean,
+    const,
+    fields,
+    id_of,
+    many,
+    one_of,
+    operation,
+    operations,
+    page_of,
+    query,
+)
 from generation import generations, media
 from generation.models import Generation
 from generation.videos.serializers import MODEL, VIDEO, RemixRequest, VideoRequest, video
@@ -18,6 +32,30 @@ from generation.views import own, with_places
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
 FRESH = 5  # seconds: so old may a place in line be that a client has already
+# How asking for a clip may be refused.
+ASKING = (
+    refusals.MissingScope,
+    refusals.NotAMember,
+    refusals.Suspended,
+    refusals.TermsNotAccepted,
+    refusals.UnknownModel,
+    refusals.NotOffered,
+    refusals.TestsUseSketch,
+    refusals.DeadlineOutOfReach,
+    refusals.PromptMissing,
+    refusals.PromptTooLong,
+    refusals.PictureNeeded,
+    refusals.PictureNotTaken,
+    refusals.PictureUnreadable,
+    refusals.PictureTooLarge,
+    refusals.PictureSides,
+    refusals.DiskFull,
+    refusals.NotEnoughCredits,
+    refusals.TokenSpent,
+    refusals.TooManyToday,
+    refusals.TooManyAtOnce,
+)
+DELETED = fields(id=id_of("video"), object=const("video.deleted"), deleted=boolean())
 VARIANT = query("variant", one_of(*VARIANTS) | {"default": "video"}, "Which of its files.")
 FILES = {status: File(("video/mp4", "image/webp")) for status in (200, 206)} | {304: None, 416: None}
 FILE_HEADERS = {200: ["ETag"], 206: ["ETag", "Content-Range"], 304: ["ETag"], 416: ["ETag", "Content-Range"]}
@@ -32,28 +70,7 @@ class Videos(Resource):
         {200: VIDEO},
         body=VideoRequest,
         example={"prompt": "a red circle over a blue field", "seconds": 2},
-        no=[
-            refusals.MissingScope,
-            refusals.NotAMember,
-            refusals.Suspended,
-            refusals.TermsNotAccepted,
-            refusals.UnknownModel,
-            refusals.NotOffered,
-            refusals.TestsUseSketch,
-            refusals.DeadlineOutOfReach,
-            refusals.PromptMissing,
-            refusals.PromptTooLong,
-            refusals.PictureNeeded,
-            refusals.PictureNotTaken,
-            refusals.PictureUnreadable,
-            refusals.PictureTooLarge,
-            refusals.PictureSides,
-            refusals.DiskFull,
-            refusals.NotEnoughCredits,
-            refusals.TokenSpent,
-            refusals.TooManyToday,
-            refusals.TooManyAtOnce,
-        ],
+        no=ASKING,
         headers={200: ["openai-poll-after-ms"]},
     )
     def post(self, request: Request) -> Response:
@@ -85,6 +102,13 @@ class Video(Resource):
                 return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
         return _told(own(self.actor, pk))
 
+    @operation(
+        "delete_video",
+        "Delete it, with its files",
+        {200: DELETED},
+        no=[refusals.MissingScope, refusals.StillUnderWay, refusals.NotWithdrawn],
+        more="What was asked for and charged stays on record, for your export alone. Twice is no error.",
+    )
     def delete(self, request: Request, video_id: str) -> Response:
         pk = read_id("video", video_id)
         found = Generation.objects.deleted_by(self.actor).filter(pk=pk).first() or own(self.actor, pk)
@@ -95,6 +119,16 @@ class Video(Resource):
 class Remix(Resource):
     """A new clip out of this one: other words, all else the same."""
 
+    @operation(
+        "remix_video",
+        "Make another with other words",
+        {200: VIDEO},
+        body=RemixRequest,
+        example={"prompt": "a red ring over a blue field"},
+        no=ASKING,
+        headers={200: ["openai-poll-after-ms"]},
+        more="Model, size, length, steps, guidance and seed are those of the first.",
+    )
     def post(self, request: Request, video_id: str) -> Response:
         source = own(self.actor, read_id("video", video_id))
         asked = RemixRequest(data=request.data)
@@ -103,13 +137,29 @@ class Remix(Resource):
         return _told(own(self.actor, generation.pk))
 
 
+NOT_HERE = {
+    "edits": ("edit a clip", "remix one of yours with other words, at /v1/videos/{id}/remix"),
+    "extensions": ("make a clip longer", "ask for a longer one, with “seconds”"),
+    "characters": ("keep a character", "describe it in each prompt, or begin from a picture with “input_reference”"),
+}
+
+
 class NotHere(Resource):
     """What clients for another service can ask for, and no model here can do."""
 
-    what, instead = "", ""
+    act = ""
 
+    @operations(
+        {
+            act: Operation(
+                f"{act}_not_here", f"Not here: you are told why no model can {what}", {}, no=[refusals.Unsupported]
+            )
+            for act, (what, _) in NOT_HERE.items()
+        }
+    )
     def post(self, request: Request) -> Response:
-        raise refusals.Unsupported(what=self.what, instead=self.instead)
+        what, instead = NOT_HERE[self.act]
+        raise refusals.Unsupported(what=what, instead=instead)
 
 
 class Cancel(Resource):
@@ -178,6 +228,7 @@ class Models(Resource):
 class OneModel(Resource):
     """One of them."""
 
+    @operation("get_model", "Read one", {200: MODEL})
     def get(self, request: Request, model_id: str) -> Response:
         found = next((model for model in generations.offered() if model.slug == model_id), None)
         if found is None:
