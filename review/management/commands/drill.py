@@ -158,7 +158,8 @@ class Command(BaseCommand):
         self.proxy = _proxy(self.url, secret)
         began = time.time()
         time.sleep(BEFORE)
-        long = [_ask(leaked, steps=50) for _ in range(3)]
+        # Each lasts longer than it takes to see the leak, so that one is being drawn in that moment.
+        long = [_ask(leaked, steps=50, longest=True) for _ in range(3)]
         self._until(lambda: Generation.objects.filter(pk__in=long, state="in_progress", step__gte=1).exists())
 
         drawing = dict(Generation.objects.filter(pk__in=long).values_list("pk", "step"))
@@ -385,9 +386,10 @@ def _artist(run: str, name: str, password: str | None) -> Actor:
     return artist
 
 
-def _ask(by: Actor, *, steps: int | None = None) -> UUID:
-    profile = ModelProfile.objects.get(slug="sketch")
-    return generations.submit(by=by, prompt=PROMPT, model="sketch", seconds=min(profile.seconds), steps=steps).pk
+def _ask(by: Actor, *, steps: int | None = None, longest: bool = False) -> UUID:
+    offered = ModelProfile.objects.get(slug="sketch").seconds
+    seconds = max(offered) if longest else min(offered)
+    return generations.submit(by=by, prompt=PROMPT, model="sketch", seconds=seconds, steps=steps).pk
 
 
 def _pass(secret: str) -> UUID:
