@@ -10,7 +10,7 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test suite drill check types layers fmt bench bench-generation bench-gpu bench-review soak doctor
+.PHONY: help setup run test suite drill check types layers fmt bench bench-api bench-generation bench-gpu bench-review soak doctor
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -71,10 +71,14 @@ bench: setup  ## measure: each prints a table and, last, name=value pairs
 	$(BIN)/python -m benchmarks.authentication
 	$(BIN)/python -m benchmarks.screening
 	$(BIN)/python -m benchmarks.review
+	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.generation
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.line
+
+bench-api: setup  ## requests a second of the interface, beside a bare Django view
+	$(BIN)/python -m benchmarks.api
 
 bench-generation: setup  ## what the gateway adds to a clip, beside a bare diffusers loop
 	$(BIN)/python -m benchmarks.generation
