@@ -48,8 +48,8 @@ drill: setup
 check: setup  ## what CI runs: lint, types, layers, templates, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(MAKE) --jobs 3 --output-sync=target types layers drill
-	$(MAKE) suite
+	$(MAKE) --jobs 2 --output-sync=target types layers
+	$(MAKE) test
 
 types: setup
 	$(BIN)/mypy gateway generation review
