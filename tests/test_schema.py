@@ -67,8 +67,8 @@ def test_every_operation_says_all_that_a_client_has_to_know():
     for path, method, one in operations():
         assert one["summary"] and one["tags"][0] in openapi.TAGS, path
         assert one["x-codeSamples"][0]["source"].startswith("curl"), path
-        yes = [status for status in one["responses"] if status < "300"]
-        assert yes, (path, method)
+        yes = [status for status in one["responses"] if status < "300"]  # or nothing can be said yes to
+        assert yes or one["operationId"].endswith("_not_here"), (path, method)
         if "requestBody" in one:
             for content in one["requestBody"]["content"].values():
                 schema = {**content["schema"], "components": told()["components"]}

@@ -36,7 +36,7 @@ DAY = 24
 EVENTS_AND_TEST = {**webhooks.EVENTS, webhooks.TEST: "You asked for a test"}
 
 
-class Changes(serializers.Serializer[Any]):
+class EndpointChanges(serializers.Serializer[Any]):
     """What is left out stays as it is. `status` enables it, or stops it."""
 
     url = serializers.CharField(max_length=600, required=False)
@@ -53,14 +53,14 @@ class NewEndpoint(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80, required=False, allow_blank=True)
 
 
-class Rotation(serializers.Serializer[Any]):
+class SecretRotation(serializers.Serializer[Any]):
     """How long the old secret signs beside the new one; with neither, it ends at once."""
 
     overlap_hours = serializers.IntegerField(min_value=0, max_value=webhooks.MAX_OVERLAP, required=False)
     keep_old_secret_active_for_24_hours = serializers.BooleanField(required=False, default=False)
 
 
-class Test(serializers.Serializer[Any]):
+class EndpointTest(serializers.Serializer[Any]):
     event_type = serializers.CharField(max_length=60, required=False, default=webhooks.TEST)
 
 
@@ -179,7 +179,7 @@ class OneEndpoint(Resource):
 
     def _change(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
-        asked = Changes(data=request.data)
+        asked = EndpointChanges(data=request.data)
         asked.is_valid(raise_exception=True)
         told = dict(asked.validated_data)
         status = told.pop("status", found.state)
@@ -187,7 +187,12 @@ class OneEndpoint(Resource):
         return Response(show(found))
 
     @operation(
-        "update_webhook_endpoint", "Change it", {200: ENDPOINT}, body=Changes, example={"name": "x"}, no=CHANGING
+        "update_webhook_endpoint",
+        "Change it",
+        {200: ENDPOINT},
+        body=EndpointChanges,
+        example={"name": "x"},
+        no=CHANGING,
     )
     def patch(self, request: Request, endpoint_id: str) -> Response:
         return self._change(request, endpoint_id)
@@ -196,7 +201,7 @@ class OneEndpoint(Resource):
         "change_webhook_endpoint",
         "Change it, as the SDK does",
         {200: ENDPOINT},
-        body=Changes,
+        body=EndpointChanges,
         example={"status": "disabled"},
         no=CHANGING,
     )
@@ -222,13 +227,13 @@ class RotateSecret(Resource):
         "rotate_webhook_secret",
         "Take another secret",
         {200: WITH_SECRET},
-        body=Rotation,
+        body=SecretRotation,
         example={"overlap_hours": 24},
         no=[*LISTENING, refusals.WrongState],
     )
     def post(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
-        asked = Rotation(data=request.data)
+        asked = SecretRotation(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
         hours = told.get("overlap_hours", DAY if told["keep_old_secret_active_for_24_hours"] else 0)
@@ -251,13 +256,13 @@ class SendTest(Resource):
                 delivery=SENT,
             )
         },
-        body=Test,
+        body=EndpointTest,
         example={"event_type": "webhook.test"},
         no=[*LISTENING, refusals.UnknownEventType, refusals.WebhookDisabled],
     )
     def post(self, request: Request, endpoint_id: str) -> Response:
         found = _own(self, endpoint_id)
-        asked = Test(data=request.data)
+        asked = EndpointTest(data=request.data)
         asked.is_valid(raise_exception=True)
         sent = webhooks.test(found, by=self.actor, **asked.validated_data)
         told = {
