@@ -78,7 +78,7 @@ def measure(generations: int) -> dict[str, float]:
     """The three, with so many generations in the table."""
     from tests import makers
 
-    artist = makers.artist(cohort=makers.cohort(credits=10**6, daily=10**6, concurrent=10**6, requests_a_minute=10**6))
+    artist = makers.artist(credits=10**6, cohort=makers.cohort(daily=10**6, concurrent=10**6, requests_a_minute=10**6))
     token = {"Authorization": f"Bearer {makers.token(artist)}", "Content-Type": "application/json"}
     mine = makers.completed(artist)
     path = f"/v1/videos/video_{mine.pk.hex}"
