@@ -117,13 +117,14 @@ def measure(turns: int) -> dict[str, float]:
         alone = by_diffusers(clips, steps)
         rates.append(alone / by_gateway(clips, steps))
     print(f"Fixed cost of a generation: {statistics.median(fixed):.0f} ms, median of {turns} turns of {SHORT[0]} clips")
-    print(f"Throughput of clips of {alone:.0f} s: {statistics.median(rates):.3f} of the bare loop, median of {turns}\n")
+    rate = statistics.median(rates)
+    print(f"Throughput of clips of {alone / LONG[0]:.0f} s: {rate:.3f} of the bare loop, median of {turns}\n")
     print("Milliseconds of a short clip, median:")
     found = {stage: statistics.median(each.get(stage, 0.0) for each in short) for stage in STAGES}
     for stage, took in found.items():
         print(f"  {stage:10}{took:8.0f}")
     return {
-        "ratio": statistics.median(rates),
+        "ratio": rate,
         "fixed_ms": statistics.median(fixed),
         **{f"{stage}_ms": took for stage, took in found.items()},
     }
