@@ -30,6 +30,10 @@ from generation.models import Generation
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.25  # how often a step is written at most
 LOOK_SECONDS = 0.5  # how often the thread looks at most
+LOOK = """
+select exists (select from generation_generation where id = %(id)s and fence = %(fence)s and state = 'in_progress'),
+       braked(%(token)s, %(guest_pass)s, %(artist)s, %(cohort)s, %(model)s)
+"""
 STDERR = 2  # by its number: Celery puts something else in the place of sys.stderr
 PATIENCE = 2.0  # for a run that was stopped and has no next step; five seconds are promised, a new process included
 
@@ -145,8 +149,6 @@ class Lease:
         if time.monotonic() - self.wrote >= PROGRESS_SECONDS or done == total:
             self.wrote = time.monotonic()
             self._ask(lambda: bool(self._mine.update(step=min(done, self.generation.steps))))
-        else:
-            self._ask(self._mine.exists)
         self.must_go_on()
 
     def gets_on(self) -> None:
@@ -157,9 +159,9 @@ class Lease:
 
     def must_go_on(self) -> None:
         """Raises Lost when the lease is gone, Braked when a brake was pulled meanwhile."""
+        self._look()
         if self.lost.is_set():
             raise Lost
-        self._look_for_a_brake()
         if self.brake is not None:
             raise Braked(self.brake)
 
@@ -171,10 +173,8 @@ class Lease:
                 self.renewed = time.monotonic()
                 self._ask(lambda: scheduling.renew(self.generation))
                 _quietly(lambda: fleet.describe(self.by.name))
-            else:
-                self._ask(self._mine.exists)
+            self._look()
             if self.alone:
-                self._look_for_a_brake()
                 self._end_what_must()
         connection.close()
 
@@ -209,11 +209,19 @@ class Lease:
         logging.shutdown()
         os._exit(1)
 
-    def _look_for_a_brake(self) -> None:
-        try:
-            self.brake = brake_on(self.generation)
-        except (DatabaseError, InterfaceError):  # asked again at the next step, and the lease has an end
-            connection.close()
+    def _look(self) -> None:
+        """Ask in one statement, since it is asked at each step: is the row still ours, is a brake on it?"""
+
+        def mine() -> bool:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    LOOK, {**self.generation.targets, "id": self.generation.pk, "fence": self.generation.fence}
+                )
+                ours, braked = cursor.fetchone()
+            self.brake = brake_on(self.generation) if braked else None
+            return bool(ours)
+
+        self._ask(mine)
 
     def _ask(self, question: Callable[[], bool]) -> None:
         """Ask the row. A database that is away for a moment costs nothing while the lease is good."""

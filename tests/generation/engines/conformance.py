@@ -39,7 +39,8 @@ class Subject:
     out_of_memory: Callable[[int], AbstractContextManager[Any]]
     # For the length of a block, a clip lacks its last column of pixels.
     too_narrow: Callable[[], AbstractContextManager[Any]]
-    tiles_after: int = 1  # how often memory runs out before the decoder works in tiles
+    tiles_after: int | None = 1  # how often memory runs out before the decoder works in tiles; None: that is not told
+    every_step: bool = True  # is heard of; from afar, only those that fell on a look
 
     @cached_property
     def request(self) -> Request:
@@ -66,7 +67,8 @@ class Conformance:
         assert clip.frames.dtype == np.uint8
         assert clip.frames.std() > 1, "not one colour"
         assert (clip.fps, clip.seed, clip.notes) == (request.fps, request.seed, ())
-        assert steps == [(1, 3), (2, 3), (3, 3)]
+        assert steps[-1] == (3, 3) and steps == sorted(steps)
+        assert not subject.every_step or steps == [(1, 3), (2, 3), (3, 3)]
         assert all(seconds >= 0 for seconds in clip.seconds.values())
 
     def test_the_same_seed_gives_the_same_bits(self, subject: Subject) -> None:
@@ -82,13 +84,14 @@ class Conformance:
 
         def stop(step: int, steps: int) -> None:
             seen.append(step)
-            if step == at:
+            if step >= at:
                 raise LeaseLost
 
         assert subject.clip
         with pytest.raises(LeaseLost):
             subject.engine.run(subject.model, replace(subject.request, seed=99), stop)
-        assert seen == list(range(1, at + 1)), "not one step more"
+        assert max([0, *seen[:-1]]) < at <= seen[-1], "not one step more"
+        assert not subject.every_step or seen == list(range(1, at + 1))
         assert subject.still_works()
 
     def test_whatever_goes_wrong_comes_out_and_leaves_no_trace(self, subject: Subject) -> None:
@@ -111,8 +114,9 @@ class Conformance:
 
     def test_the_least_that_can_be_asked_for_is_drawn(self, subject: Subject) -> None:
         for guidance in (0.0, 1.0):
-            clip = subject.run(steps=subject.case.fewest_steps, guidance=guidance, frames=1, seed=0)
-            assert len(clip.frames) == 1
+            frames = subject.case.fewest_frames
+            clip = subject.run(steps=subject.case.fewest_steps, guidance=guidance, frames=frames, seed=0)
+            assert len(clip.frames) == frames
 
     def test_a_picture_counts_where_one_is_taken(self, subject: Subject) -> None:
         width, height = subject.request.width, subject.request.height
@@ -120,10 +124,12 @@ class Conformance:
             darker = subject.run(image=picture(width, height, shade=255))
             assert not np.array_equal(subject.clip.frames, darker.frames)
             return
-        with pytest.raises(Unsupported, match="takes words alone"):
+        with pytest.raises(Unsupported, match="words alone"):
             subject.run(image=picture(width, height))
 
     def test_short_memory_is_met_with_tiles(self, subject: Subject) -> None:
+        if subject.tiles_after is None:
+            pytest.skip("Where it is drawn, this is tested.")
         with subject.out_of_memory(subject.tiles_after):
             clip = subject.run()
         assert clip.frames.shape == subject.clip.frames.shape
@@ -132,14 +138,14 @@ class Conformance:
 
     def test_no_memory_is_said_in_a_sentence_and_survived(self, subject: Subject) -> None:
         with (
-            subject.out_of_memory(subject.tiles_after + 1),
+            subject.out_of_memory((subject.tiles_after or 0) + 1),
             pytest.raises(OutOfMemory, match="Fewer frames or a smaller"),
         ):
             subject.run()
         assert subject.still_works()
 
     def test_a_clip_of_another_size_is_no_success(self, subject: Subject) -> None:
-        with subject.too_narrow(), pytest.raises(WrongOutput, match="was asked for"):
+        with subject.too_narrow(), pytest.raises(WrongOutput, match="(was|were) asked for"):
             subject.run()
         assert subject.still_works()
 

@@ -192,6 +192,7 @@ class Case:
     asked: dict[str, Any]
     off_grid: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     fewest_steps: int = 1
+    fewest_frames: int = 1
 
     def request(self, **changes: Any) -> Request:
         told: dict[str, Any] = {"prompt": "a red circle drifting left over a blue field", "fps": 8, "steps": 3}
