@@ -101,7 +101,6 @@ def _facts(work: Generation, outputs: list[Output]) -> dict[str, Any]:
         "asked": work.created_at,
         "begun": work.started_at,
         "ended": work.ended_at,
-        "cancel_after": work.cancel_after,
         "begun_how_often": work.fence,
         "error": {"code": work.error_code, "message": work.error_message} if work.error_code else None,
         "notes": work.notes,
