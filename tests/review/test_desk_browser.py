@@ -5,15 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.db.models.functions import Now
-from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.actors import Actor
 from review.models import Decision, Submission
 from tests import makers
-from tests.test_passkeys import at, browser
+from tests.test_passkeys import at, browser, signed_in
 
 __all__ = ["browser"]  # the fixture
 
@@ -39,11 +37,7 @@ def opened(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page]]:
     contexts, said = [], []
 
     def open_for(actor: Actor, **device: Any) -> Page:
-        client = Client()
-        client.force_login(actor.user)
-        name = django_settings.SESSION_COOKIE_NAME
-        context = browser.new_context(**device)
-        context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": at(live_server)}])
+        context = signed_in(browser, live_server, actor, **device)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
