@@ -7,17 +7,12 @@ every half second. The bound is a step there, and five seconds elsewhere.
 
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import django
-
-from gateway.services import cluster
-from tests.generation import faults
+from benchmarks import place
 
 STAGES = ("denoise", "load", "decode", "encode")
 LOOK = 0.01
@@ -76,32 +71,10 @@ def measure(runs: int) -> dict[str, dict[str, float]]:
     return {stage: {how: statistics.median(each) for how, each in found.items()} for stage, found in took.items()}
 
 
-def run(runs: int) -> dict[str, dict[str, float]]:
-    with tempfile.TemporaryDirectory(prefix="bat-cancel-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        with cluster.temporary(folder) as places:
-            os.environ.update({**faults.environment(folder, places), "LEASE_SECONDS": "30"})
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"], cwd=faults.ROOT, check=True
-            )
-            child = faults.worker(0, places, dict(os.environ), app="tests.generation.hanging")
-            with child.log.open("wb") as log:
-                worker = subprocess.Popen(
-                    [str(each) for each in child.argv], env=child.env, cwd=faults.ROOT, stdout=log, stderr=log
-                )
-            try:
-                django.setup()
-                return measure(runs)
-            finally:
-                worker.kill()
-                worker.wait()
-                django.db.connections.close_all()
-
-
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    found = run(count)
+    with place.with_a_worker("tests.generation.hanging"):
+        found = measure(count)
     print(f"From the call to the worker's next claim, in seconds, median of {count}:")
     print(f"  {'while it':12}{'cancel':>8}{'brake':>8}   bound")
     for stage, times in found.items():

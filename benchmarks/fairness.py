@@ -7,13 +7,11 @@ for only the order is looked at.
 Beside it stands what first come, first served would do.
 """
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import django
+from benchmarks.place import of_its_own
 
 BURST, FEW, WORKERS = 200, 5, 3
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 400, 60, 40, 20, 50
@@ -112,21 +110,5 @@ def run(file: str) -> None:
 
 
 if __name__ == "__main__":
-    from gateway.services import cluster
-    from gateway.services.places import APP_ROLE, OWNER_ROLE
-
-    with tempfile.TemporaryDirectory(prefix="bat-bench-") as folder:
-        Path(folder).chmod(0o755)  # the account that runs PostgreSQL passes through
-        with cluster.temporary(Path(folder)) as places:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "gateway.settings",
-                "DATABASE_URL": places.database_url(APP_ROLE),
-                "DATABASE_OWNER_URL": places.database_url(OWNER_ROLE),
-                "REDIS_URL": places.redis_url(),
-                "AS_OWNER": "1",
-                "DATA_DIR": f"{folder}/gateway",
-                "SECRET_KEY": "not a secret: this is a benchmark",
-                "LOG_LEVEL": "ERROR",  # nobody hears the bells
-            }
-            django.setup()
-            run(sys.argv[1] if len(sys.argv) > 1 else "docs/fairness.svg")
+    with of_its_own(LOG_LEVEL="ERROR"):  # nobody hears the bells
+        run(sys.argv[1] if len(sys.argv) > 1 else "docs/fairness.svg")

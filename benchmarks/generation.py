@@ -10,19 +10,14 @@ PostgreSQL and a Valkey of its own.
 
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import django
-
-from gateway.services import cluster
-from tests.generation import faults
+from benchmarks import place
 
 PROMPT = "a red circle drifting left over a blue field"
 # Clips a turn and denoising steps: many short clips tell the fixed cost, a long one the rate.
@@ -130,29 +125,8 @@ def measure(turns: int) -> dict[str, float]:
     }
 
 
-def run(turns: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="bat-bench-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        with cluster.temporary(folder) as places:
-            os.environ.update({**faults.environment(folder, places), "LEASE_SECONDS": "30"})
-            migrate = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
-            subprocess.run(migrate, cwd=faults.ROOT, check=True)
-            child = faults.worker(0, places, dict(os.environ))
-            with child.log.open("wb") as log:
-                worker = subprocess.Popen(
-                    [str(each) for each in child.argv], env=child.env, cwd=faults.ROOT, stdout=log, stderr=log
-                )
-            try:
-                django.setup()
-                return measure(turns)
-            finally:
-                worker.kill()
-                worker.wait()
-                django.db.connections.close_all()
-
-
 if __name__ == "__main__":
-    found = run(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    with place.with_a_worker("tests.generation.preloaded"):
+        found = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
     print(f"\non {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(" ".join(f"{name}={value:.3f}" for name, value in found.items()))

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from generation import fleet, room
+from generation.models import Worker
 
 LINE = """
 select q.pool, q.model_id, m.slug, q.waiting, q.drawn,
@@ -52,10 +53,14 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every figure at this moment."""
-        for part in (self.line, self.ended, self.stages, self.lost, self.processes, self.memory, self.disk):
+        workers = fleet.living()
+        yield from self.line(workers)
+        for part in (self.ended, self.stages, self.lost, self.processes):
             yield from part()
+        yield from self.memory(workers)
+        yield from self.disk()
 
-    def line(self) -> Iterator[Metric]:
+    def line(self, workers: list[Worker]) -> Iterator[Metric]:
         """What waits and is drawn, and what waits for files that no machine has."""
         waiting = GaugeMetricFamily("gateway_queued", "Generations that wait", labels=["pool"])
         running = GaugeMetricFamily("gateway_in_progress", "Generations being drawn", labels=["pool"])
@@ -63,7 +68,6 @@ class Figures(Collector):
         absent = GaugeMetricFamily(
             "gateway_queued_without_files", "That wait, and no machine has the files", labels=["pool", "model"]
         )
-        workers = fleet.living()
         pools: dict[str, list[tuple[int, int, float]]] = {}
         for pool, model, slug, *figures in _rows(LINE):
             pools.setdefault(pool, []).append((figures[0], figures[1], figures[2]))
@@ -115,11 +119,11 @@ class Figures(Collector):
             family.add_metric([kind, name], seconds)
         yield family
 
-    def memory(self) -> Iterator[Metric]:
+    def memory(self, workers: list[Worker]) -> Iterator[Metric]:
         """The GPUs' memory, as the workers that live told it last."""
         total = GaugeMetricFamily("gateway_gpu_memory_bytes", "Memory of a worker's GPU", labels=["worker"])
         free = GaugeMetricFamily("gateway_gpu_memory_free_bytes", "Of it, what is free", labels=["worker"])
-        for worker in fleet.living():
+        for worker in workers:
             for told in worker.engines.values():
                 if str(told.get("device", "")).startswith("cuda"):
                     total.add_metric([worker.name], told["memory"]["total"])

@@ -218,13 +218,6 @@ def line(pool: str, wanted: Collection[Generation], *, absent: Collection[UUID] 
     return sorted(place for place in found if place <= own[near - 1]), further
 
 
-def positions(pool: str, wanted: Collection[Generation]) -> dict[UUID, int]:
-    """Their places in line, from 1, of those that have one within FURTHEST."""
-    pks = {generation.pk for generation in wanted}
-    found, _ = line(pool, wanted)
-    return {place.pk: nth for nth, place in enumerate(found, start=1) if place.pk in pks}
-
-
 def pools() -> set[str]:
     """Where something waits, held or not."""
     with connection.cursor() as cursor:

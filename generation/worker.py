@@ -176,7 +176,7 @@ def _draw(generation: Generation, lease: Lease, by: Actor) -> engines.Clip:
     """Have the engine make the clip; with what came up before it in its notes."""
     profile = generation.model
     image, cropped = _begins_from(generation, by)
-    clip = _engine(profile).run(
+    clip = engines.configured(profile.engine).run(
         model_files.model_of(profile, generation.preset),
         engines.Request(
             id=str(generation.pk),
@@ -218,10 +218,6 @@ def _fail(generation: Generation, by: Actor, code: str, message: str) -> None:
         )
     except refusals.WrongState:
         log.info("generation %s was let go before it failed", generation.pk)
-
-
-def _engine(profile: ModelProfile) -> engines.Engine:
-    return engines.find(profile.engine, threads=settings.ENGINE_THREADS or None, warm=settings.WARM_MODELS)
 
 
 def _warm() -> list[Any]:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from django.conf import settings as django_settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from gateway.actors import Actor
 from scripts import chromium
@@ -89,6 +91,16 @@ def add_passkey(page: Page, url: str, *, alone: bool) -> None:
 
 def at(live_server: Any) -> str:
     return str(live_server.url).replace("127.0.0.1", "localhost")
+
+
+def signed_in(browser: Browser, live_server: Any, actor: Actor, **device: Any) -> BrowserContext:
+    """A browser of its own in which this person has signed in already."""
+    client = Client()
+    client.force_login(actor.user)
+    name = django_settings.SESSION_COOKIE_NAME
+    context = browser.new_context(**device)
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": at(live_server)}])
+    return context
 
 
 def test_a_passkey_is_added_and_lets_in_alone(browser: Browser, live_server: Any):

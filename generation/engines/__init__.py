@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:  # a web server of its own need not have numpy
@@ -201,6 +202,11 @@ def find(name: str, **options: Any) -> Engine:
         if name not in _made:
             _made[name] = import_string(ENGINES[name])(**options)
         return _made[name]
+
+
+def configured(name: str) -> Engine:
+    """The same, as ENGINE_THREADS and WARM_MODELS say."""
+    return find(name, threads=settings.ENGINE_THREADS or None, warm=settings.WARM_MODELS)
 
 
 def describe() -> dict[str, Any]:

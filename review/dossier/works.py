@@ -103,7 +103,6 @@ def _facts(work: Generation, outputs: list[Output]) -> dict[str, Any]:
         "ended": work.ended_at,
         "remixed_from": work.remixed_from_id,
         "deleted": work.deleted_at,
-        "cancel_after": work.cancel_after,
         "begun_how_often": work.fence,
         "error": {"code": work.error_code, "message": work.error_message} if work.error_code else None,
         "notes": work.notes,

@@ -9,6 +9,7 @@ from generation.worker import look
 from tests import makers
 from tests.generation import bucket
 from tests.generation.watched import Watched
+from tests.generation.workers import Workers
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def at(monkeypatch, db):
     makers.sketch()
     ModelProfile.objects.update(engine="watched")
     return Watched.at
+
+
+@pytest.fixture
+def start(transactional_db, settings):
+    """Start a GPU worker by name, on the test's database; all are gone at the end."""
+    workers = Workers(settings)
+    yield workers
+    workers.end()
 
 
 @pytest.fixture(scope="session")

@@ -51,11 +51,16 @@ def environment(folder: Path, places: Places) -> dict[str, str]:
     }
 
 
+def command(name: str, app: str) -> list[str]:
+    """What starts a GPU worker of this name, of this Celery application."""
+    celery = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", "gpu.default", "-P", "prefork"]
+    return [*celery, "-c", "1", "-n", name, "-l", "ERROR"]
+
+
 def worker(number: int, places: Places, env: dict[str, str], app: str = "tests.generation.preloaded") -> Child:
-    celery = ("-m", "celery", "-A", app, "worker", "-Q", "gpu.default", "-P", "prefork")
     return Child(
         name=f"gpu-{number}@test",
-        argv=[sys.executable, *celery, "-c", "1", "-n", f"gpu-{number}@test", "-l", "ERROR", "--without-mingle"],
+        argv=[*command(f"gpu-{number}@test", app), "--without-mingle"],
         log=places.logs / f"gpu-{number}.log",
         env=env,
         cwd=ROOT,

@@ -17,6 +17,7 @@ from generation.models import Generation, Output
 from review import history, radius
 from tests import makers
 from tests.gateway.test_brakes import over, targets
+from tests.generation.places import positions
 from tests.generation.watched import Watched
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def test_what_waits_keeps_its_place_and_is_passed_over(scope: str, artist: Actor
     held, other = makers.queued(artist, seconds=1), makers.queued(stranger, seconds=1)
     brake = pull(scope, artist)
     everybody = scope in ("model", "all")
-    places = scheduling.positions("default", [held, other])
+    places = positions("default", [held, other])
     assert places == ({} if everybody else {other.pk: 1})
     assert scheduling.claim("default", worker="w") == (None if everybody else other)
     assert scheduling.claim("default", worker="w") is None

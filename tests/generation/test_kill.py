@@ -5,7 +5,7 @@ The first draws with the real engine; the others only walk, since a worker that 
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,6 @@ from tests.generation import hanging
 from tests.generation.workers import Workers, now, send, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
-
-
-@pytest.fixture
-def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
-    """Start a GPU worker by name, on the test's database; all are gone at the end."""
-    workers = Workers(settings)
-    yield workers
-    workers.end()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The workers are real ones: Celery's parent and its child.
 """
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ from tests.generation.workers import Workers, now, wait_for
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("up")]
 
 SOON = 60.0  # on any machine; benchmarks/cancel.py holds it to five seconds
-
-
-@pytest.fixture
-def start(transactional_db: None, settings: Any) -> Iterator[Workers]:
-    workers = Workers(settings)
-    yield workers
-    workers.end()
 
 
 def test_told_to_go_it_finishes_the_clip_and_goes_or_hands_it_back_at_once(start: Workers):

@@ -4,62 +4,39 @@ The workers are real ones, each with a data directory, a media folder and a mode
 """
 
 import hashlib
-import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as gateway_settings
-from django.db import connection
 
-from gateway import allowances, celery, pulses
+from gateway import allowances, pulses
 from generation import media, tasks
 from generation.models import Generation, ModelProfile, Output
 from tests import makers
 from tests.generation.bucket import Store
-from tests.generation.workers import QUEUE, now, send, wait_for
+from tests.generation.workers import Workers, now, send, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1200), pytest.mark.soak]
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def machine(transactional_db: None, store: Store, tmp_path: Path) -> Iterator[Start]:
-    """A machine by name, with a worker on it; all are gone at the end."""
-    with celery.app.connection_for_write() as broker:
-        broker.default_channel.queue_purge(QUEUE)  # bells of other tests
-    started: list[subprocess.Popen[bytes]] = []
-    database = gateway_settings.DATABASE_URL.replace("/gateway?", f"/{connection.settings_dict['NAME']}?")
-    common = {name: value for name, value in os.environ.items() if name not in {"AS_OWNER", "DATABASE_OWNER_URL"}}
+def machine(start: Workers, store: Store, tmp_path: Path) -> Start:
+    """A machine by name, with a worker on it."""
 
     def one(name: str) -> subprocess.Popen[bytes]:
         disk = tmp_path / name
         shutil.copytree(Path(gateway_settings.SHIPPED_MODELS_DIR, "sketch"), disk / "models/studio/small")
-        own = {
-            "DATABASE_URL": database,
-            "DATA_DIR": str(disk / "data"),
-            "MEDIA_DIR": str(disk / "media"),
-            "MODELS_DIR": str(disk / "models"),
-            "LEASE_SECONDS": "2",
-            "ENGINE_THREADS": "1",
-        }
-        command = [sys.executable, "-m", "celery", "-A", "gateway", "worker", "-Q", QUEUE, "-P", "prefork", "-c", "1"]
-        worker = subprocess.Popen(
-            [*command, "-n", f"gpu@{name}", "-l", "ERROR"], env={**common, **store.env, **own}, start_new_session=True
-        )
-        started.append(worker)
+        own = {"DATA_DIR": str(disk / "data"), "MEDIA_DIR": str(disk / "media"), "MODELS_DIR": str(disk / "models")}
+        worker: subprocess.Popen[bytes] = start(name, node="gpu@{}", **store.env, **own)
         return worker
 
-    yield one
-    for worker in started:
-        send(worker, signal.SIGKILL)
-        worker.wait(timeout=60)
-    connection.close()
+    return one
 
 
 def test_two_machines_without_a_common_disk_finish_each_others_queue(

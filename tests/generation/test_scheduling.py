@@ -17,6 +17,7 @@ from gateway import allowances, audit, brakes, members
 from generation import scheduling
 from generation.models import Generation, ModelProfile
 from tests import makers
+from tests.generation.places import positions
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +104,7 @@ class Line(TestCase):
             makers.queued(artists[who], seconds=seconds)
             if claimed:
                 claim()
-        line = scheduling.positions("default", Generation.objects.filter(state="queued"))
+        line = positions("default", Generation.objects.filter(state="queued"))
         order: list[UUID] = []
         while generation := claim():
             order.append(generation.pk)
@@ -150,10 +151,10 @@ def test_a_braked_credentials_work_is_passed_over_before_the_sweep_comes_by(scop
     braked, free = makers.queued(asks), makers.queued(stranger)
     pulled = brakes.pull(scope, braked.targets[scope], by=admin, label="a test", reason="A question.")
     waiting = Generation.objects.all()
-    assert scheduling.positions("default", waiting) == {free.pk: 1}
+    assert positions("default", waiting) == {free.pk: 1}
     assert claim() == free
     brakes.release(pulled, by=admin)
-    assert scheduling.positions("default", waiting) == {braked.pk: 1}
+    assert positions("default", waiting) == {braked.pk: 1}
 
 
 def test_a_claim_costs_the_same_in_a_long_line(artist, stranger):
@@ -200,7 +201,7 @@ def test_who_is_suspended_stands_in_nobodys_way_in_the_line(artist, stranger, ad
     makers.queued(stranger)
     mine = makers.queued(artist)
     members.suspend(stranger.membership, by=admin, reason="A question about the terms.")
-    assert scheduling.positions("default", Generation.objects.all()) == {mine.pk: 1}
+    assert positions("default", Generation.objects.all()) == {mine.pk: 1}
 
 
 def test_a_claim_is_recorded_with_its_fence_and_worker(artist):
@@ -220,7 +221,7 @@ def test_a_claim_is_recorded_with_its_fence_and_worker(artist):
 def test_a_worker_takes_from_its_own_pool_alone(artist):
     mine = makers.queued(artist)
     assert scheduling.claim("large", worker="gpu@test") is None
-    assert scheduling.positions("large", [mine]) == {}
+    assert positions("large", [mine]) == {}
 
 
 def test_a_lease_is_renewed_by_its_holder_alone(artist, settings):

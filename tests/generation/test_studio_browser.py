@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 from playwright.sync_api import Browser, expect
 
 from gateway.actors import Actor
 from generation.models import Generation
 from tests import makers
 from tests.generation.test_pictures import animate, picture
-from tests.test_passkeys import at, browser
+from tests.test_passkeys import at, browser, signed_in
 
 __all__ = ["animate", "browser"]  # fixtures
 
@@ -30,11 +28,8 @@ def test_a_picture_is_shown_as_it_will_be_cropped_and_refused_before_it_is_sent(
     files["words.txt"].write_text("no picture")
     files["large.png"].write_bytes(picture().read() + bytes(20_000_000))
     files["damaged.png"].write_text("no picture")
-    client = Client()
-    client.force_login(artist.user)
-    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    name = django_settings.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": at(live_server)}])
+    phone = {"width": 360, "height": 740}
+    context = signed_in(browser, live_server, artist, viewport=phone, color_scheme="dark")
     page, said = context.new_page(), []
     page.set_default_timeout(15_000)
     page.on("pageerror", lambda error: said.append(str(error)))

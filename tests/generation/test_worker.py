@@ -18,6 +18,7 @@ from gateway.models import LedgerEntry, WebhookEvent
 from generation import engines, generations, keeping, worker
 from generation.models import Generation, ModelProfile, Output
 from tests import makers
+from tests.generation.places import positions
 from tests.generation.watched import Watched
 
 pytestmark = pytest.mark.django_db
@@ -468,7 +469,7 @@ def test_what_has_not_begun_in_time_is_cancelled_with_a_reason_and_gives_back(ar
 def test_a_worker_does_not_begin_what_is_late_before_the_sweep_comes_by(artist):
     generation = makers.queued(artist, cancel_after=timedelta(hours=1))
     late(generation)
-    assert worker.scheduling.positions("default", Generation.objects.all()) == {}
+    assert positions("default", Generation.objects.all()) == {}
     assert worker.scheduling.claim("default", worker="gpu@test") is None
 
 

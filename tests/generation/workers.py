@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from django.db import connection
 
 from gateway import celery
 from generation.models import Generation
+from tests.generation.faults import command
 
 QUEUE = "gpu.default"
 
@@ -35,11 +35,12 @@ class Workers:
         with celery.app.connection_for_write() as broker:
             broker.default_channel.queue_purge(QUEUE)  # bells of other tests
 
-    def __call__(self, name: str, *, app: str = "gateway", log: Path | None = None, **env: str) -> Any:
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", QUEUE, "-P", "prefork", "-c", "1"]
+    def __call__(
+        self, name: str, *, node: str = "gpu-{}@test", app: str = "gateway", log: Path | None = None, **env: str
+    ) -> Any:
         out = log.open("wb") if log else None
         worker = subprocess.Popen(
-            [*command, "-n", f"gpu-{name}@test", "-l", "ERROR"],
+            command(node.format(name), app),
             env=self.env | env,
             start_new_session=True,
             stdout=out,

@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
@@ -106,7 +105,7 @@ class Command(BaseCommand):
         return profile
 
     def _loaded(self, profile: ModelProfile) -> tuple[engines.Engine, engines.Model]:
-        engine = engines.find(profile.engine, threads=settings.ENGINE_THREADS or None, warm=settings.WARM_MODELS)
+        engine = engines.configured(profile.engine)
         model = model_files.model_of(profile)
         engine.load(model)
         return engine, model
