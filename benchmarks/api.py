@@ -1,14 +1,16 @@
 """How many requests a second the interface serves, beside a floor on the same server in the same run.
 
 Asking for a clip, looking at it, looking again with the ETag that one has: each with all that belongs to it (who asks,
-limits, credits, rows, audit log, bell). The floor is a bare Django view that asks nobody who they are and writes a row,
-or reads one and writes one. Eight clients that keep their connections; floor and gateway take turns; a PostgreSQL and a
-Valkey of its own, the gateway's own granian, with so many generations behind it.
+limits, sightings, credits, rows, audit log, bell). The floor is a bare Django view that asks nobody who they are and
+writes a row, or reads one and writes one. Eight clients that keep their connections and ask as a thousand artists in
+turn; floor and gateway take turns; a PostgreSQL and a Valkey of its own, the gateway's own granian, with so many
+generations behind it.
 
     python -m benchmarks.api [generations …]
 """
 
 import http.client
+import itertools
 import json
 import os
 import statistics
@@ -16,11 +18,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from benchmarks import line, place
+from gateway.services import programs
 from gateway.services.places import APP_ROLE
 
 CLIENTS, SECONDS, TURNS = 8, 3.0, 5
@@ -30,22 +34,23 @@ BODY = json.dumps({"prompt": "a red circle over a blue field", "seconds": 1})
 Ask = tuple[str, str, str | None, dict[str, str]]
 
 
-def load(ask: Ask, expected: int) -> tuple[float, list[float]]:
-    """Requests a second by CLIENTS at once, and the milliseconds of each."""
+def load(asks: Sequence[Ask], expected: int) -> tuple[float, list[float]]:
+    """Requests a second by CLIENTS at once, and the milliseconds of each; each client asks its part of them in turn."""
     until = time.perf_counter() + SECONDS
     took: list[list[float]] = [[] for _ in range(CLIENTS)]
 
-    def client(mine: list[float]) -> None:
-        method, path, body, headers = ask
+    def client(nth: int, mine: list[float]) -> None:
         server = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
-        while (began := time.perf_counter()) < until:
-            server.request(method, path, body, headers)
+        for ask in itertools.cycle(asks[nth::CLIENTS]):
+            if (began := time.perf_counter()) > until:
+                break
+            server.request(*ask)
             answer = server.getresponse()
             told = answer.read()
             mine.append(1000 * (time.perf_counter() - began))
             assert answer.status == expected, (answer.status, told[:300])
 
-    threads = [threading.Thread(target=client, args=(mine,)) for mine in took]
+    threads = [threading.Thread(target=client, args=(nth, mine)) for nth, mine in enumerate(took)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -54,13 +59,13 @@ def load(ask: Ask, expected: int) -> tuple[float, list[float]]:
     return len(every) / SECONDS, every
 
 
-def compare(name: str, floor: tuple[Ask, int], ours: tuple[Ask, int]) -> dict[str, float]:
+def compare(name: str, floor: Sequence[Ask], ours: Sequence[Ask], expected: int = 200) -> dict[str, float]:
     """Turn by turn; prints a row of the table."""
     rates: dict[str, list[float]] = {"floor": [], "ours": []}
     times: dict[str, list[float]] = {"floor": [], "ours": []}
     for turn in range(TURNS + 1):
-        for who, (ask, status) in (("floor", floor), ("ours", ours)):
-            rate, took = load(ask, status)
+        for who, asks, status in (("floor", floor, 200), ("ours", ours, expected)):
+            rate, took = load(asks, status)
             if turn:  # the first warms up
                 rates[who].append(rate)
                 times[who] += took
@@ -74,33 +79,49 @@ def compare(name: str, floor: tuple[Ask, int], ours: tuple[Ask, int]) -> dict[st
     return {f"{name}_ratio": ratio, f"{name}_p99_ratio": p99["ours"] / p99["floor"]}
 
 
-def measure(generations: int) -> dict[str, float]:
-    """The three, with so many generations in the table."""
-    from tests import makers
-
-    artist = makers.artist(credits=10**6, cohort=makers.cohort(daily=10**6, concurrent=10**6, requests_a_minute=10**6))
-    token = {"Authorization": f"Bearer {makers.token(artist)}", "Content-Type": "application/json"}
-    mine = makers.completed(artist)
-    path = f"/v1/videos/video_{mine.pk.hex}"
-    server = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
-    server.request("GET", path, headers=token)
-    answer = server.getresponse()
-    answer.read()
-    etag = answer.headers["ETag"]
-    least = (("GET", f"/floor/{mine.pk}", None, {}), 200)
+def measure(generations: int, artists: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """The three, with so many generations in the table, by these: each a token and the id of a clip."""
+    floor: list[Ask] = [("GET", f"/floor/{UUID(clip)}", None, {}) for _, clip in artists]
+    keys = [{"Authorization": f"Bearer {token}"} for token, _ in artists]
+    paths = [f"/v1/videos/video_{clip}" for _, clip in artists]
+    polls: list[Ask] = [("GET", path, None, key) for path, key in zip(paths, keys, strict=True)]
+    again: list[Ask] = [
+        ("GET", path, None, {**key, "If-None-Match": etag_of(path, key)}) for path, key in zip(paths, keys, strict=True)
+    ]
+    submits: list[Ask] = [("POST", "/v1/videos", BODY, {**key, "Content-Type": "application/json"}) for key in keys]
     print(f"\n{generations:,} generations. Requests a second, and p99 in milliseconds:")
     print(f"  {'':28}{'floor':>9}{'ours':>9}{'ratio':>8}{'floor p99':>11}{'ours':>9}{'ratio':>8}")
-    found = compare("poll", least, (("GET", path, None, token), 200))
-    found |= compare("etag", least, (("GET", path, None, {**token, "If-None-Match": etag}), 304))
-    found |= compare("submit", (("POST", "/floor", BODY, {}), 200), (("POST", "/v1/videos", BODY, token), 200))
-    return found
+    found = compare("poll", floor, polls)
+    found |= compare("etag", floor, again, 304)
+    return found | compare("submit", [("POST", "/floor", BODY, {})] * CLIENTS, submits)
+
+
+def etag_of(path: str, headers: dict[str, str]) -> str:
+    server = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+    server.request("GET", path, headers=headers)
+    answer = server.getresponse()
+    answer.read()
+    server.close()
+    return answer.headers["ETag"]
+
+
+def people() -> list[tuple[str, str]]:
+    """The artists of the history, with what they need to ask for clips: terms, credits, a token; and a clip of each."""
+    from gateway import actors
+    from gateway.models import Cohort, Membership
+    from tests import makers
+
+    Cohort.objects.update(daily=1000, concurrent=1000, requests_a_minute=10_000)
+    Membership.objects.update(credits=10_000)
+    makers.policy()  # with the terms, which all accept
+    artists = [actors.person(each.user) for each in Membership.objects.select_related("user", "cohort")]
+    return [(makers.token(artist), makers.completed(artist).pk.hex) for artist in artists]
 
 
 def serving(env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Granian as the gateway starts it, with the floor beside."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(PORT)]
-    options = ["--workers", "1", "--blocking-threads", "8", "--no-ws", "benchmarks.api_server:application"]
-    server = subprocess.Popen([*command, *options], env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
+    command = programs.serving("127.0.0.1", PORT, "benchmarks.api_server:application")
+    server = subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
     wait_for(lambda: http.client.HTTPConnection("127.0.0.1", PORT, timeout=2), server)
     return server
 
@@ -130,10 +151,14 @@ def run(sizes: list[int]) -> dict[str, float]:
     server = serving(env | {"WEB": "1", "SIGHTINGS": "0"})
     found: dict[str, float] = {}
     try:
-        there: Any = None
-        for size in sizes:
-            there = more(there, size)
-            told = measure(size)
+        there = line.history(sizes[0])
+        line.triggers("enable")
+        artists = people()
+        for nth, size in enumerate(sizes):
+            if nth:
+                grow(there, size)
+            line.rows("vacuum analyze")
+            told = measure(size, artists)
             found |= {f"{name}_of_{size}": value for name, value in told.items()} if len(sizes) > 1 else {}
     finally:
         server.terminate()
@@ -142,16 +167,11 @@ def run(sizes: list[int]) -> dict[str, float]:
     return {**found, **told}
 
 
-def more(there: Any, size: int) -> Any:
-    """As many generations as that, those of before among them."""
-    if there is None:
-        there = line.history(size)
-    else:
-        line.triggers("disable")
-        line.make(there, size, id=line.key("01930000", len(str(size))), worker="'gpu-1@bench'")
+def grow(first: Any, size: int) -> None:
+    """As many more generations that have ended."""
+    line.triggers("disable")
+    line.make(first, size, id=line.key("01930000", len(str(size))), worker="'gpu-1@bench'")
     line.triggers("enable")
-    line.rows("vacuum analyze")
-    return there
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from django.utils import timezone
 from gateway import audit, notices, refusals
 from gateway.actors import Actor
 from gateway.models import Allowance, LedgerEntry, Membership, Token
+from gateway.prepared import Statement
 
 LARGEST = 1_000_000
 LEDGER = """
@@ -56,7 +57,7 @@ def period(now: datetime) -> tuple[datetime, datetime]:
 def current(membership: Membership) -> Allowance:
     """This month's allowance, made (and its grant recorded) when it is first asked for."""
     start, end = period(timezone.now())
-    if allowance := Allowance.objects.filter(membership=membership, starts_at=start).first():
+    if allowance := OF_MONTH.first(membership.pk, start):
         return allowance
     with atomic():
         allowance, made = Allowance.objects.get_or_create(
@@ -65,6 +66,11 @@ def current(membership: Membership) -> Allowance:
         if made:
             LedgerEntry.objects.create(allowance=allowance, kind="grant", amount=allowance.granted)
     return allowance
+
+
+OF_MONTH = Statement(
+    lambda membership, start: Allowance.objects.filter(membership=membership, starts_at=start), UUID, datetime
+)
 
 
 def reserve(membership: Membership, amount: int, *, subject: UUID, token: Token | None = None) -> None:

@@ -10,6 +10,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Literal
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from gateway import actors, audit, notices, refusals, states
 from gateway.actors import Actor
 from gateway.models import Brake, User
 from gateway.models.brakes import CREDENTIALS, WIDE
+from gateway.prepared import Statement
 
 Source = Literal["admin", "command", "sighting"]
 
@@ -102,9 +104,20 @@ def must_be_free(by: Actor, *, model: UUID | None = None) -> None:
     """Something new is asked for, perhaps of `model`. Raises Braked when a brake is on whoever asks, or on that."""
     if by.is_admin:
         return
-    brake = Brake.objects.in_force().on(**_of(by), model=model).order_by("id").first()
+    targets = {scope: target for scope, target in (_of(by) | {"model": model}).items() if target is not None}
+    brake = _first_on(tuple(targets)).first(*targets.values())
     if brake is not None:
         raise why(brake)
+
+
+@cache
+def _first_on(scopes: tuple[str, ...]) -> Statement[Brake]:
+    """The first brake on any of such targets, or on everything."""
+
+    def found(*targets: UUID) -> QuerySet[Brake]:
+        return Brake.objects.in_force().on(**dict(zip(scopes, targets, strict=True))).order_by("id")[:1]
+
+    return Statement(found, *[UUID] * len(scopes))
 
 
 def shut_for(by: Actor) -> list[Brake]:

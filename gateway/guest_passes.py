@@ -15,6 +15,7 @@ from gateway import actors, addresses, audit, brakes, keys, refusals, states, te
 from gateway.actors import Actor
 from gateway.models import GuestPass
 from gateway.models.guest_passes import GuestPassQuerySet
+from gateway.prepared import Statement
 
 KIND = "guest"
 
@@ -78,7 +79,7 @@ def find(secret: str) -> GuestPass:
     """
     if not keys.well_formed(secret, KIND):
         raise refusals.UnknownGuestPass
-    found = _sought().filter(digest=keys.digest(secret)).first()
+    found = BY_DIGEST.first(keys.digest(secret))
     if found is None:
         raise refusals.UnknownGuestPass
     must_be_in_force(found)
@@ -177,3 +178,6 @@ def _sought() -> GuestPassQuerySet:
 def _must_be_own(guest_pass: GuestPass, by: Actor) -> None:
     if by != actors.SYSTEM and (by.user is None or by.user.pk != guest_pass.membership.user_id):
         by.must_be_admin()
+
+
+BY_DIGEST = Statement(lambda digest: _sought().filter(digest=digest), bytes)

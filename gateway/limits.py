@@ -10,6 +10,7 @@ import logging
 import time
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -20,6 +21,7 @@ from django.utils.crypto import salted_hmac
 from gateway import addresses, audit, notices, refusals
 from gateway.actors import Actor
 from gateway.models import Membership
+from gateway.prepared import Statement
 
 log = logging.getLogger(__name__)
 A_MINUTE = 600  # for a person without a membership
@@ -90,14 +92,18 @@ def hold(membership: Membership) -> Limits:
 
     Raises Suspended, NotAMember: who was suspended while they asked.
     """
-    found = (
-        Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("cohort").get(pk=membership.pk)
-    )
+    (found,) = HELD.all(membership.pk)
     if found.state == "left":
         raise refusals.NotAMember
     if found.state == "suspended":
         raise refusals.Suspended
     return of(found)
+
+
+HELD = Statement(
+    lambda pk: Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("cohort").filter(pk=pk),
+    UUID,
+)
 
 
 def change(

@@ -85,9 +85,14 @@ APPLICATION_ROLE = database(DATABASE_URL)["USER"]
 AS_OWNER = env_flag("AS_OWNER") or sys.argv[1:2] in (["migrate"], ["makemigrations"], ["sqlmigrate"])
 DATABASES = {"default": database(DATABASE_OWNER_URL if AS_OWNER else DATABASE_URL)}
 
-WEB_THREADS = env_int("WEB_THREADS", 8)
-if env_flag("WEB"):  # threads share a pool of their own number; workers keep one connection a process
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": WEB_THREADS, "timeout": 10}  # type: ignore[index]
+# How many requests are answered at once. More threads than EACH only wait for one another, so they are spread over
+# processes; each process has as many connections in its pool as it has threads.
+EACH = 8
+WEB_THREADS = max(1, env_int("WEB_THREADS", max(EACH, min(4 * (os.cpu_count() or 1), 4 * EACH))))
+WEB_PROCESSES = -(-WEB_THREADS // EACH)
+THREADS_EACH = -(-WEB_THREADS // WEB_PROCESSES)
+if env_flag("WEB"):  # workers keep one connection a process
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": THREADS_EACH, "timeout": 10}  # type: ignore[index]
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 
 REDIS_URL = env("REDIS_URL", PLACES.redis_url(0))

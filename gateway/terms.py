@@ -7,9 +7,10 @@ in: an artist's work does not wait because a reviewer has a text to read.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import atomic
 
@@ -17,6 +18,7 @@ from gateway import audit, notices, refusals
 from gateway.actors import Actor
 from gateway.models import Rate, Terms, TermsAcceptance, User
 from gateway.models.base import new_id
+from gateway.prepared import Statement
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,17 @@ def due(by: Actor) -> Terms | None:
     """The version in force, when `by` is a member who has not accepted it, or the guest of one: one query."""
     if by.membership is None:
         return None
-    mine = TermsAcceptance.objects.filter(terms=OuterRef("pk"), user=by.membership.user_id)
-    in_force = Terms.objects.filter(in_force_at__lte=Now()).annotate(accepted=Exists(mine)).order_by("-version").first()
-    return None if in_force is None or in_force.accepted else in_force
+    in_force = IN_FORCE.first(by.membership.user_id)
+    return None if in_force is None or in_force.accepted else in_force  # type: ignore[attr-defined]
+
+
+def _in_force(user: UUID) -> QuerySet[Terms]:
+    """The version in force, and whether this person has accepted it."""
+    mine = TermsAcceptance.objects.filter(terms=OuterRef("pk"), user=user)
+    return Terms.objects.filter(in_force_at__lte=Now()).annotate(accepted=Exists(mine)).order_by("-version")[:1]
+
+
+IN_FORCE = Statement(_in_force, UUID)
 
 
 def must_have_accepted(by: Actor) -> None:

@@ -10,7 +10,6 @@ the row.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +21,7 @@ from django.utils import timezone
 from gateway import actors, audit, brakes, keys, networks, notices, refusals, second_factors, terms, webhooks
 from gateway.actors import Actor
 from gateway.models import Token, User
-from gateway.prepared import prepared
+from gateway.prepared import Statement
 
 KIND = "artist", "service", "test"
 MAX_DAYS = 3650
@@ -83,8 +82,7 @@ def find(secret: str, *, address: str = "", doing: str = "") -> Token:
     """
     if not keys.well_formed(secret, *KIND):
         raise refusals.BadToken
-    with prepared():
-        token = _sought().filter(digest=keys.digest(secret)).first()
+    token = BY_DIGEST.first(keys.digest(secret))
     if token is None:
         raise refusals.BadToken
     if token.networks and not networks.hold(token.networks, address):
@@ -103,12 +101,6 @@ def visible_to(by: Actor) -> QuerySet[Token]:
     return mine if by.token is None else mine.filter(pk=by.token.pk)
 
 
-@cache
-def _sought() -> QuerySet[Token]:
-    """`in_force`, put together once a process: of all that a request costs, that was a fifth."""
-    return in_force()
-
-
 def in_force() -> QuerySet[Token]:
     """Every token that has not ended, with all that a door asks about it: also whether a brake shuts it."""
     return (
@@ -122,6 +114,9 @@ def in_force() -> QuerySet[Token]:
         )
         .filter(Q(membership__isnull=True) | ~Q(membership__state="left"), user__is_active=True)
     )
+
+
+BY_DIGEST = Statement(lambda digest: in_force().filter(digest=digest), bytes)
 
 
 def rotate(token: Token, *, by: Actor, overlap_hours: int = 24) -> tuple[Token, str]:

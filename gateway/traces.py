@@ -250,11 +250,12 @@ def ended(noted: Noted, *, refused: bool = False, at: float = 0) -> None:
         return
 
     def tell() -> object:
+        if not (refused and noted.act == "ask"):
+            return _valkey().zrem(noted.key + "open", noted.id)
         with _valkey().pipeline(transaction=False) as pipe:
             pipe.zrem(noted.key + "open", noted.id)
-            if refused and noted.act == "ask":
-                pipe.zadd(noted.key + "refused", {noted.id: at or time.time()})
-                pipe.expire(noted.key + "refused", 30)
+            pipe.zadd(noted.key + "refused", {noted.id: at or time.time()})
+            pipe.expire(noted.key + "refused", 30)
             return pipe.execute()
 
     _ask(tell)

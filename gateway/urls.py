@@ -31,6 +31,7 @@ handler404 = "gateway.views.general.not_found"
 handler429 = "gateway.views.general.too_many"  # asked for by allauth
 
 urlpatterns = [
+    path("", include("generation.urls")),  # asked most, and Django looks down the list
     path("healthz", general.healthz),
     path("readyz", general.readyz),
     path("terms", terms.terms_page),
@@ -132,6 +133,5 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
-    path("", include("generation.urls")),
     path("", include("review.urls")),
 ]

@@ -16,6 +16,7 @@ from gateway import limits as gateway_limits
 from gateway.actors import Actor
 from gateway.models import Membership
 from gateway.models.base import new_id
+from gateway.prepared import Statement
 from gateway.retries import Attempt
 from generation import endings, engines, guests, limits, media, pictures, room, scheduling, tasks
 from generation.models import Generation, ModelProfile
@@ -38,9 +39,12 @@ class _AskedBefore(Exception):
 def offered(by: Actor | None = None) -> list[ModelProfile]:
     """The models that can be asked for, by a guest those of their pass; the first is the default."""
     if by is None or by.guest_pass is None:
-        return list(ModelProfile.objects.filter(enabled=True))
+        return ENABLED.all()
     slugs = by.guest_pass.slugs
     return list(guests.lendable().filter(slug__in=slugs) if slugs else guests.lendable())
+
+
+ENABLED = Statement(lambda: ModelProfile.objects.filter(enabled=True))
 
 
 def submit(

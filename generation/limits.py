@@ -6,13 +6,11 @@ A row that a dead worker held is under way until the sweep returns it to the lin
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
-from django.db.models.functions import Now, Trunc
+from django.db import connection
 from django.utils import timezone
 
 from gateway import limits, refusals
 from gateway.models import Membership
-from generation.models import Generation
 
 
 @dataclass(frozen=True)
@@ -23,15 +21,20 @@ class Use:
     under_way: int
 
 
+USE = """
+select (select count(*) from generation_generation where membership_id = %(member)s and test = %(test)s
+           and created_at >= date_trunc('day', statement_timestamp(), 'UTC') and state <> 'failed'),
+       (select count(*) from generation_generation where membership_id = %(member)s
+           and (state = 'queued' or state = 'in_progress'))
+"""
+
+
 def use(membership: Membership, *, test: bool = False) -> Use:
     """What is taken at this moment. Today is the day in UTC; what failed is not counted, what was cancelled is, and
     test clips are counted by themselves. Tests and others share the clips at a time."""
-    mine = Generation.objects.filter(membership=membership)
-    today = mine.filter(test=test, created_at__gte=Trunc(Now(), "day")).exclude(state="failed")
-    return Use(
-        today=today.aggregate(n=Count("pk"))["n"],
-        under_way=mine.filter(Q(state="queued") | Q(state="in_progress")).count(),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(USE, {"member": membership.pk, "test": test})
+        return Use(*cursor.fetchone())
 
 
 def make_room(membership: Membership, *, test: bool = False) -> None:

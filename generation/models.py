@@ -169,8 +169,12 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         panel, not by this door."""
         if actor.user is None:
             return self.none()
-        mine = self.filter(membership__user=actor.user, deleted_at__isnull=True)
-        return mine.filter(test=True) if actor.token is not None and actor.token.is_test else mine
+        return self.of_artist(actor.user.pk, tests_only=actor.token is not None and actor.token.is_test)
+
+    def of_artist(self, user: UUID, *, tests_only: bool = False) -> "GenerationQuerySet":
+        """All of an artist's but for what they deleted."""
+        mine = self.filter(membership__user=user, deleted_at__isnull=True)
+        return mine.filter(test=True) if tests_only else mine
 
     def deleted_by(self, actor: Actor) -> "GenerationQuerySet":
         """What this artist, or this test token, has deleted."""

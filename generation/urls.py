@@ -11,6 +11,15 @@ LENT = "v1/guest_passes/<str:pass_id>"
 CLIP = "g/<str:secret>/<hex:clip>"
 
 urlpatterns = [
+    path("v1/models", videos.Models.as_view()),
+    path("v1/models/<str:model_id>", videos.OneModel.as_view()),
+    path("v1/images/generations", images.Images.as_view()),
+    path("v1/videos", videos.Videos.as_view()),
+    *(path(f"v1/videos/{act}", videos.NotHere.as_view(act=act)) for act in videos.NOT_HERE),
+    path("v1/videos/<str:video_id>", videos.Video.as_view()),
+    path("v1/videos/<str:video_id>/cancel", videos.Cancel.as_view()),
+    path("v1/videos/<str:video_id>/remix", videos.Remix.as_view()),
+    path("v1/videos/<str:video_id>/content", videos.Content.as_view()),
     path("metrics", views.metrics),
     path("studio", views.studio),
     path("studio/live", views.live),
@@ -35,13 +44,4 @@ urlpatterns = [
     path(LENT, resources.OneGuestPass.as_view()),
     *(path(f"{LENT}/{act}", resources.GuestPassAct.as_view(act=act)) for act in ("revoke", "downloads")),
     path("v1/me", me.Me.as_view()),
-    path("v1/models", videos.Models.as_view()),
-    path("v1/models/<str:model_id>", videos.OneModel.as_view()),
-    path("v1/images/generations", images.Images.as_view()),
-    path("v1/videos", videos.Videos.as_view()),
-    *(path(f"v1/videos/{act}", videos.NotHere.as_view(act=act)) for act in videos.NOT_HERE),
-    path("v1/videos/<str:video_id>", videos.Video.as_view()),
-    path("v1/videos/<str:video_id>/cancel", videos.Cancel.as_view()),
-    path("v1/videos/<str:video_id>/remix", videos.Remix.as_view()),
-    path("v1/videos/<str:video_id>/content", videos.Content.as_view()),
 ]

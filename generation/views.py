@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gateway import access, allowances, refusals
 from gateway.actors import Actor
 from gateway.models import Brake
+from gateway.prepared import Statement
 from gateway.views import page
 from generation import estimates, generations, media, scheduling
 from generation import metrics as figures
 from generation.forms import StudioForm
-from generation.models import Generation
+from generation.models import Generation, GenerationQuerySet, Output
 
 
 @access.signed_in
@@ -102,12 +104,37 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def own(actor: Actor, pk: UUID) -> Generation:
-    """The generation with this id, if `actor` may see it. Raises NotFound."""
-    found = _mine(actor).filter(pk=pk).first()
+def own(actor: Actor, pk: UUID, how: dict[bool, Statement[Generation]] | None = None) -> Generation:
+    """The generation with this id and its files, if `actor` may see it; read as a row of a list, or in another of the
+    ways of `by_id`. Raises NotFound."""
+    found = read(actor, pk, how or LISTED)
     if found is None:
         raise refusals.NotFound
+    files = found.outputs.all()  # as prefetch_related would have them
+    files._result_cache = FILES.all(found.pk)
+    found._prefetched_objects_cache = {"outputs": files}  # type: ignore[attr-defined]
     return found
+
+
+def by_id(shown: Callable[[GenerationQuerySet], QuerySet[Generation]]) -> dict[bool, Statement[Generation]]:
+    """How one of an artist's is read by its id; to a test token, one of the tests."""
+
+    def statement(tests_only: bool) -> Statement[Generation]:
+        mine = Generation.objects.of_artist
+        return Statement(lambda user, pk: shown(mine(user, tests_only=tests_only)).filter(pk=pk), UUID, UUID)
+
+    return {tests_only: statement(tests_only) for tests_only in (False, True)}
+
+
+LISTED = by_id(lambda mine: mine.listed())
+FILES = Statement(lambda generation: Output.objects.filter(generation=generation), UUID)
+
+
+def read(actor: Actor, pk: UUID, how: dict[bool, Statement[Generation]]) -> Generation | None:
+    """The generation with this id, read in one of the ways of `by_id`, if `actor` may see it."""
+    if actor.user is None:
+        return None
+    return how[actor.token is not None and actor.token.is_test].first(actor.user.pk, pk)
 
 
 def running(actor: Actor) -> list[Any]:

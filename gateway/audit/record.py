@@ -18,6 +18,7 @@ from gateway import refusals
 from gateway.logs import request_id
 from gateway.models import Entry
 from gateway.models.base import new_id
+from gateway.prepared import prepared
 
 if TYPE_CHECKING:
     from gateway.actors import Actor
@@ -54,7 +55,7 @@ def record(
         body["request"] = request
     if facts:
         body["facts"] = dict(facts)
-    with connection.cursor() as cursor:
+    with prepared(), connection.cursor() as cursor:
         if detail:
             salt, private = secrets.token_bytes(16), canonical(detail)
             body["detail"] = hashlib.sha256(salt + private).hexdigest()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from django.conf import settings
+
 from gateway.services.places import Places
 from gateway.services.supervisor import Child
 
@@ -38,19 +40,24 @@ def manage(
     )
 
 
-def web(places: Places, root: Path, host: str, port: int, threads: int) -> Child:
-    """Granian: one process, with as many threads as there are connections in its pool."""
+def serving(host: str, port: int, application: str = "gateway.wsgi:application") -> list[str]:
+    """The command line of granian, as large as WEB_THREADS says."""
     options = {
         "--interface": "wsgi",
         "--host": host,
         "--port": str(port),
-        "--workers": "1",
-        "--blocking-threads": str(threads),
+        "--workers": str(settings.WEB_PROCESSES),
+        "--blocking-threads": str(settings.THREADS_EACH),
         "--workers-kill-timeout": "5",
     }
+    return [sys.executable, "-m", "granian", *_flat(options), "--no-ws", application]
+
+
+def web(places: Places, root: Path, host: str, port: int) -> Child:
+    """Pages and the API."""
     return Child(
         name=WEB,
-        argv=[sys.executable, "-m", "granian", *_flat(options), "--no-ws", "gateway.wsgi:application"],
+        argv=serving(host, port),
         log=places.logs / "web.log",
         env=environment(places, port, WEB="1"),
         cwd=root,

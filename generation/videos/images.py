@@ -28,7 +28,7 @@ from generation.views import own
 WAIT = 20.0  # seconds
 LOOK = 0.5  # seconds between two looks
 # Of a process's threads a quarter may wait at a time: the others answer everybody else.
-_waiting = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+_waiting = threading.BoundedSemaphore(max(1, settings.THREADS_EACH // 4))
 
 
 class ImageRequest(serializers.Serializer[Any]):

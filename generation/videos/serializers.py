@@ -129,7 +129,13 @@ VIDEO = shape(
     steps=integer(),
     credits=integer("What it costs, or cost."),
     test=boolean("Drawn with a test token."),
-    queue=nullable(fields(position=nullable(integer()), eta_seconds=nullable(number()))),
+    queue=nullable(
+        fields(
+            "While it waits. What was just asked for has no place yet: the next look tells it.",
+            position=nullable(integer()),
+            eta_seconds=nullable(number()),
+        )
+    ),
     eta_seconds=nullable(number("About how long until it is there, where that is known.")),
     cancel_after=nullable(unix("What still waits then is cancelled.")),
     held=nullable(text("Why it is not begun, when something holds it.")),
@@ -172,7 +178,8 @@ def video(generation: Generation) -> dict[str, Any]:
     place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
     brake = getattr(generation, "brake", None)
     absent = getattr(generation, "absent", None)
-    output, picture = generation.output("video"), generation.picture
+    output = generation.output("video") if generation.state == "completed" else None
+    picture = generation.picture
     return {
         "id": show_id("video", generation.pk),
         "object": "video",

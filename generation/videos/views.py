@@ -27,10 +27,12 @@ from gateway.openapi import (
 from generation import generations, media
 from generation.models import Generation
 from generation.videos.serializers import MODEL, VIDEO, RemixRequest, VideoRequest, video
-from generation.views import own, with_places
+from generation.views import by_id, own, read, with_places
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
+PROGRESS = by_id(lambda mine: mine.only("state", "step", "fence"))
+SHOWN = by_id(lambda mine: mine.select_related("model", "membership", "picture"))  # what the JSON has of it
 FRESH = 5  # seconds: so old may a place in line be that a client has already
 # How asking for a clip may be refused.
 ASKING = (
@@ -82,7 +84,7 @@ class Videos(Resource):
             if refused.param == "picture":
                 refused.param = "input_reference"  # as it is called here
             raise
-        return _told(own(self.actor, generation.pk))
+        return _asked(generation)
 
     @operation("list_videos", "List your clips", {200: page_of(VIDEO)}, query=PAGE)
     def get(self, request: Request) -> Response:
@@ -97,10 +99,13 @@ class Video(Resource):
     def get(self, request: Request, video_id: str) -> Response:
         pk = read_id("video", video_id)
         if "If-None-Match" in request.headers:  # asked before all that takes time
-            row = Generation.objects.visible_to(self.actor).filter(pk=pk).only("state", "step", "fence").first()
+            row = read(self.actor, pk, PROGRESS)
             if row is not None and known(request, etag := _etag(row)):
                 return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
-        return _told(own(self.actor, pk))
+        found = own(self.actor, pk, SHOWN)
+        response = Response(video(with_places([found])[0]), headers={"openai-poll-after-ms": POLL_MS})
+        response["ETag"] = _etag(found)
+        return response
 
     @operation(
         "delete_video",
@@ -134,7 +139,7 @@ class Remix(Resource):
         asked = RemixRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         generation = generations.remix(source, by=self.actor, **asked.validated_data, **self.repeats(request))
-        return _told(own(self.actor, generation.pk))
+        return _asked(generation)
 
 
 NOT_HERE = {
@@ -205,9 +210,10 @@ class Content(Resource):
         return media.respond(request._request, media.open_for(self.actor, "own work", output))
 
 
-def _told(generation: Generation) -> Response:
-    headers = {"ETag": _etag(generation), "openai-poll-after-ms": POLL_MS}
-    return Response(video(with_places([generation])[0]), headers=headers)
+def _asked(generation: Generation) -> Response:
+    """What was just asked for, without its place in line: that takes longer than all the rest, and the first look at
+    it tells it."""
+    return Response(video(generation), headers={"openai-poll-after-ms": POLL_MS})
 
 
 def _etag(generation: Generation) -> str:

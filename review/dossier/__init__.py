@@ -92,7 +92,7 @@ def begin(*, by: Actor) -> Export:
 
 def at_once() -> int:
     """How many can be on their way at a time, everybody's together."""
-    return max(1, settings.WEB_THREADS // 4)
+    return max(1, settings.THREADS_EACH // 4)
 
 
 def stream(export: Export, *, by: Actor) -> Iterator[bytes]:

@@ -30,7 +30,8 @@ def test_a_video_is_asked_for_as_the_sdk_does(artist, client_of, form):
         "object": "video", "status": "queued", "progress": 0, "seconds": "2", "size": "256x256", "model": "sketch",
     }  # fmt: skip
     assert video["notes"] == []
-    assert video["queue"]["position"] == 1 and video["credits"] == 2
+    assert video["queue"] == {"position": None, "eta_seconds": None} and video["credits"] == 2
+    assert client_of(artist).get(f"/v1/videos/{video['id']}").json()["queue"]["position"] == 1
     assert video["actions"] == ["remix", "cancel"]
 
 

@@ -428,7 +428,7 @@ def test_pages_of_a_list_are_cut_by_a_cursor(artist, client_of):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "limit=-1", "order=up", "after=x", "after=video_1", "video=x"]
+    "query", ["limit=-0", "limit=101", "limit=x", "limit=-1", "order=up", "after=x", "after=video_1", "video=x"]
 )
 def test_a_page_that_can_not_be_cut_is_refused(artist, client_of, query):
     assert client_of(artist).get(f"/v1/submissions?{query}").status_code in (400, 404)

@@ -307,7 +307,7 @@ def test_200_mb_pass_through_a_few(artist, tmp_path):
 
 def test_one_at_a_time_and_a_few_a_day(artist, stranger, settings):
     settings.EXPORTS_A_DAY = 2
-    settings.WEB_THREADS = 8
+    settings.THREADS_EACH = 8
     first = dossier.begin(by=artist)
     with pytest.raises(refusals.ExportUnderWay):
         dossier.begin(by=artist)

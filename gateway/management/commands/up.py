@@ -180,7 +180,7 @@ class Start:
 
     def _programs(self, supervisor: Supervisor) -> None:
         children = {
-            programs.WEB: programs.web(self.places, self.root, self.host, self.port, settings.WEB_THREADS),
+            programs.WEB: programs.web(self.places, self.root, self.host, self.port),
             programs.GPU: programs.gpu(
                 self.places,
                 self.root,
