@@ -9,10 +9,12 @@ generations behind it.
     python -m benchmarks.api [generations …]
 """
 
+import cProfile
 import http.client
 import itertools
 import json
 import os
+import pstats
 import statistics
 import subprocess
 import sys
@@ -28,6 +30,25 @@ from gateway.services import programs
 from gateway.services.places import APP_ROLE
 
 CLIENTS, SECONDS, TURNS = 8, 3.0, 5
+PROFILED = 200
+# Functions that call none of the others, by where they stand.
+PARTS = {
+    "who asks: token, person, cohort, brakes": ("gateway/tokens.py:find",),
+    "how often: the limit, in Valkey": ("gateway/limits.py:count_request",),
+    "from where: sightings, in Valkey": ("gateway/sightings.py:note", "gateway/traces.py:ended"),
+    "audit log": ("gateway/audit/record.py:record",),
+    "reading the clip": ("generation/views.py:read",),
+    "terms, model, brakes": (
+        "gateway/terms.py:must_have_accepted",
+        "generation/generations.py:_profile",
+        "gateway/brakes.py:must_be_free",
+    ),
+    "room: clips a day and at a time": ("generation/limits.py:make_room",),
+    "credits": ("gateway/allowances.py:reserve",),
+    "place in line": ("generation/scheduling.py:join_line",),
+    "bell, by Celery": ("generation/tasks.py:ring",),
+    "begin and commit": ("backends/base/base.py:set_autocommit", "backends/base/base.py:commit"),
+}
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8971
 BODY = json.dumps({"prompt": "a red circle over a blue field", "seconds": 1})
@@ -82,18 +103,57 @@ def compare(name: str, floor: Sequence[Ask], ours: Sequence[Ask], expected: int 
 def measure(generations: int, artists: Sequence[tuple[str, str]]) -> dict[str, float]:
     """The three, with so many generations in the table, by these: each a token and the id of a clip."""
     floor: list[Ask] = [("GET", f"/floor/{UUID(clip)}", None, {}) for _, clip in artists]
-    keys = [{"Authorization": f"Bearer {token}"} for token, _ in artists]
-    paths = [f"/v1/videos/video_{clip}" for _, clip in artists]
-    polls: list[Ask] = [("GET", path, None, key) for path, key in zip(paths, keys, strict=True)]
-    again: list[Ask] = [
-        ("GET", path, None, {**key, "If-None-Match": etag_of(path, key)}) for path, key in zip(paths, keys, strict=True)
-    ]
-    submits: list[Ask] = [("POST", "/v1/videos", BODY, {**key, "Content-Type": "application/json"}) for key in keys]
+    asks = asks_of(artists)
     print(f"\n{generations:,} generations. Requests a second, and p99 in milliseconds:")
     print(f"  {'':28}{'floor':>9}{'ours':>9}{'ratio':>8}{'floor p99':>11}{'ours':>9}{'ratio':>8}")
-    found = compare("poll", floor, polls)
-    found |= compare("etag", floor, again, 304)
-    return found | compare("submit", [("POST", "/floor", BODY, {})] * CLIENTS, submits)
+    found = compare("poll", floor, asks["poll"])
+    found |= compare("etag", floor, asks["etag"], 304)
+    return found | compare("submit", [("POST", "/floor", BODY, {})] * CLIENTS, asks["submit"])
+
+
+def shares(artists: Sequence[tuple[str, str]]) -> None:
+    """Where the time of a request goes: one after the other in this process, as the profiler tells it."""
+    from django.test import RequestFactory
+
+    from benchmarks.api_server import gateway
+
+    asks, times = asks_of(artists), {}
+    for name, several in asks.items():
+        profile = cProfile.Profile()
+        for method, path, body, headers in several[:PROFILED]:
+            told = {f"HTTP_{header.upper().replace('-', '_')}": value for header, value in headers.items()}
+            request = RequestFactory(SERVER_NAME="localhost").generic(
+                method, path, body or "", content_type="application/json", **told
+            )
+            profile.enable()
+            answer = gateway(request.environ, lambda *told: None)
+            b"".join(answer)
+            answer.close()
+            profile.disable()
+        stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+        spent = {(file, function): took for (file, _, function), (*_, took, _) in stats.items()}
+        whole = spent[next(key for key in spent if key[0].endswith("handlers/wsgi.py") and key[1] == "__call__")]
+        times[name] = {
+            part: sum(took for (file, function), took in spent.items() if f"{file}:{function}".endswith(where)) / whole
+            for part, where in PARTS.items()
+        }
+        times[name]["all else: Django, DRF, middleware"] = 1 - sum(times[name].values())
+    print(f"\n  {'Where the time goes':<44}" + "".join(f"{name:>8}" for name in times))
+    for part in times["poll"]:
+        print(f"  {part:<44}" + "".join(f"{share[part]:8.0%}" for share in times.values()))
+
+
+def asks_of(artists: Sequence[tuple[str, str]]) -> dict[str, list[Ask]]:
+    """What each of them sends."""
+    keys = [{"Authorization": f"Bearer {token}"} for token, _ in artists]
+    polls: list[Ask] = [
+        ("GET", f"/v1/videos/video_{clip}", None, key) for (_, clip), key in zip(artists, keys, strict=True)
+    ]
+    return {
+        "poll": polls,
+        "etag": [(method, path, None, {**key, "If-None-Match": etag_of(path, key)}) for method, path, _, key in polls],
+        "submit": [("POST", "/v1/videos", BODY, {**key, "Content-Type": "application/json"}) for key in keys],
+    }
 
 
 def etag_of(path: str, headers: dict[str, str]) -> str:
@@ -160,6 +220,7 @@ def run(sizes: list[int]) -> dict[str, float]:
             line.rows("vacuum analyze")
             told = measure(size, artists)
             found |= {f"{name}_of_{size}": value for name, value in told.items()} if len(sizes) > 1 else {}
+        shares(artists)
     finally:
         server.terminate()
         server.wait()

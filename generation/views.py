@@ -104,13 +104,17 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def own(actor: Actor, pk: UUID, how: dict[bool, Statement[Generation]] | None = None) -> Generation:
-    """The generation with this id and its files, if `actor` may see it; read as a row of a list, or in another of the
-    ways of `by_id`. Raises NotFound."""
-    found = read(actor, pk, how or LISTED)
+def own(actor: Actor, pk: UUID) -> Generation:
+    """The generation with this id and its files, if `actor` may see it. Raises NotFound."""
+    found = read(actor, pk, LISTED)
     if found is None:
         raise refusals.NotFound
-    files = found.outputs.all()  # as prefetch_related would have them
+    return _with_files(found)
+
+
+def _with_files(found: Generation) -> Generation:
+    """As prefetch_related would have it."""
+    files = found.outputs.all()
     files._result_cache = FILES.all(found.pk)
     found._prefetched_objects_cache = {"outputs": files}  # type: ignore[attr-defined]
     return found

@@ -168,7 +168,7 @@ MODEL = shape(
 
 
 def video(generation: Generation) -> dict[str, Any]:
-    """A generation as a Video; `actions` are the moves open to its artist now."""
+    """A generation as a Video, one that has ended as `told` reads it; `actions` are the moves that are open now."""
     error = None
     if generation.state == "failed":
         error = {"code": generation.error_code, "message": generation.error_message}
@@ -178,7 +178,6 @@ def video(generation: Generation) -> dict[str, Any]:
     place, wait = getattr(generation, "position", None), getattr(generation, "eta", None)
     brake = getattr(generation, "brake", None)
     absent = getattr(generation, "absent", None)
-    output = generation.output("video") if generation.state == "completed" else None
     picture = generation.picture
     return {
         "id": show_id("video", generation.pk),
@@ -202,7 +201,7 @@ def video(generation: Generation) -> dict[str, Any]:
         "eta_seconds": wait,
         "cancel_after": _unix(generation.cancel_after),
         "held": brakes.sentence(brake) if brake else absent,
-        "sha256": output.sha256 if output else None,
+        "sha256": generation.video_sha256 if generation.ended else None,  # type: ignore[attr-defined]
         "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,
         "notes": generation.notes,
         "guest_pass": show_id("guest_pass", generation.guest_pass_id) if generation.guest_pass_id else None,

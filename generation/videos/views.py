@@ -2,12 +2,14 @@
 
 import time
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway import refusals
+from gateway.actors import Actor
 from gateway.api import Invalid, Resource, known, page, read_id, show_id
 from gateway.openapi import (
     PAGE,
@@ -32,7 +34,7 @@ from generation.views import by_id, own, read, with_places
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
 PROGRESS = by_id(lambda mine: mine.only("state", "step", "fence"))
-SHOWN = by_id(lambda mine: mine.select_related("model", "membership", "picture"))  # what the JSON has of it
+TOLD = by_id(lambda mine: mine.told())
 FRESH = 5  # seconds: so old may a place in line be that a client has already
 # How asking for a clip may be refused.
 ASKING = (
@@ -84,11 +86,11 @@ class Videos(Resource):
             if refused.param == "picture":
                 refused.param = "input_reference"  # as it is called here
             raise
-        return _asked(generation)
+        return _asked(self.actor, generation)
 
     @operation("list_videos", "List your clips", {200: page_of(VIDEO)}, query=PAGE)
     def get(self, request: Request) -> Response:
-        rows = Generation.objects.visible_to(self.actor).listed()
+        rows = Generation.objects.visible_to(self.actor).told()
         return Response(page(request, rows, "video", video))
 
 
@@ -102,10 +104,7 @@ class Video(Resource):
             row = read(self.actor, pk, PROGRESS)
             if row is not None and known(request, etag := _etag(row)):
                 return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
-        found = own(self.actor, pk, SHOWN)
-        response = Response(video(with_places([found])[0]), headers={"openai-poll-after-ms": POLL_MS})
-        response["ETag"] = _etag(found)
-        return response
+        return _told(_found(self.actor, pk))
 
     @operation(
         "delete_video",
@@ -139,7 +138,7 @@ class Remix(Resource):
         asked = RemixRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         generation = generations.remix(source, by=self.actor, **asked.validated_data, **self.repeats(request))
-        return _asked(generation)
+        return _asked(self.actor, generation)
 
 
 NOT_HERE = {
@@ -177,7 +176,7 @@ class Cancel(Resource):
         no=[refusals.MissingScope, refusals.WrongState],
     )
     def post(self, request: Request, video_id: str) -> Response:
-        found = own(self.actor, read_id("video", video_id))
+        found = _found(self.actor, read_id("video", video_id))
         generations.cancel(found, by=self.actor)
         return Response(video(found))
 
@@ -210,10 +209,23 @@ class Content(Resource):
         return media.respond(request._request, media.open_for(self.actor, "own work", output))
 
 
-def _asked(generation: Generation) -> Response:
+def _asked(actor: Actor, generation: Generation) -> Response:
     """What was just asked for, without its place in line: that takes longer than all the rest, and the first look at
     it tells it."""
+    if generation.ended:  # it was asked for before
+        return _told(_found(actor, generation.pk))
     return Response(video(generation), headers={"openai-poll-after-ms": POLL_MS})
+
+
+def _found(actor: Actor, pk: UUID) -> Generation:
+    found = read(actor, pk, TOLD)
+    if found is None:
+        raise refusals.NotFound
+    return found
+
+
+def _told(found: Generation) -> Response:
+    return Response(video(with_places([found])[0]), headers={"ETag": _etag(found), "openai-poll-after-ms": POLL_MS})
 
 
 def _etag(generation: Generation) -> str:
