@@ -85,10 +85,11 @@ APPLICATION_ROLE = database(DATABASE_URL)["USER"]
 AS_OWNER = env_flag("AS_OWNER") or sys.argv[1:2] in (["migrate"], ["makemigrations"], ["sqlmigrate"])
 DATABASES = {"default": database(DATABASE_OWNER_URL if AS_OWNER else DATABASE_URL)}
 
-# How many requests are answered at once. More threads than EACH only wait for one another, so they are spread over
-# processes; each process has as many connections in its pool as it has threads.
+# How many requests are answered at once. One process computes on one core, however many threads it has, and the others
+# of its threads wait for the database or for a slow download: so they are spread over processes. Each process has as
+# many connections in its pool as it has threads.
 EACH = 8
-WEB_THREADS = max(1, env_int("WEB_THREADS", max(EACH, min(4 * (os.cpu_count() or 1), 4 * EACH))))
+WEB_THREADS = max(1, env_int("WEB_THREADS", EACH * min(os.cpu_count() or 1, 4)))
 WEB_PROCESSES = -(-WEB_THREADS // EACH)
 THREADS_EACH = -(-WEB_THREADS // WEB_PROCESSES)
 if env_flag("WEB"):  # workers keep one connection a process

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, Func, OuterRef, Q, Subquery
 
 from gateway.actors import Actor
 from gateway.models import GuestPass, Membership, Token, User
@@ -163,6 +163,10 @@ class Share(models.Model):
         indexes = [models.Index(fields=["pool", "served"], name="share_least_served")]
 
 
+#: Whether something that came of it keeps it from being deleted, as the rooms downstream say.
+KEPT = Func("pk", function="generation_is_kept", output_field=models.BooleanField())
+
+
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def visible_to(self, actor: Actor) -> "GenerationQuerySet":
         """An artist's own, but for what they deleted; to a test token the tests alone. Admins see figures in the admin
@@ -190,9 +194,9 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         ).prefetch_related("outputs")
 
     def told(self) -> "GenerationQuerySet":
-        """Everything that the API tells of each, in one query: also `video_sha256`."""
+        """Everything that the API tells of each, in one query: also `video_sha256`, and `kept`."""
         video = Output.objects.filter(generation=OuterRef("pk"), kind="video").values("sha256")
-        return self.select_related("model", "membership", "picture").annotate(video_sha256=Subquery(video))
+        return self.select_related("model", "membership", "picture").annotate(video_sha256=Subquery(video), kept=KEPT)
 
     def of_guest(self, guest_pass: GuestPass, clip: UUID) -> "GenerationQuerySet":
         """What a guest's own address names, while the pass is in force."""

@@ -11,6 +11,12 @@ ASKED = (
 )
 
 
+# Whether something that came of a clip keeps it from being deleted. Later rooms know, and put their own in its place.
+KEPT = """
+create function generation_is_kept(generation uuid) returns boolean language sql stable as 'select false';
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("generation", "0015_line")]
 
@@ -64,6 +70,7 @@ class Migration(migrations.Migration):
                 name="only_what_has_ended_is_deleted",
             ),
         ),
+        migrations.RunSQL(KEPT, "drop function generation_is_kept(uuid);"),
         *instead(
             fixed("generation_generation", *ASKED),
             fixed("generation_generation", *ASKED, "remixed_from_id"),

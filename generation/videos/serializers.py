@@ -205,8 +205,14 @@ def video(generation: Generation) -> dict[str, Any]:
         "input_reference": {"sha256": picture.sha256, "size": f"{picture.width}x{picture.height}"} if picture else None,
         "notes": generation.notes,
         "guest_pass": show_id("guest_pass", generation.guest_pass_id) if generation.guest_pass_id else None,
-        "actions": ["remix", "delete"] if generation.ended else ["remix", "cancel"],
+        "actions": _actions(generation),
     }
+
+
+def _actions(generation: Generation) -> list[str]:
+    if not generation.ended:
+        return ["remix", "cancel"]
+    return ["remix"] if generation.kept else ["remix", "delete"]  # type: ignore[attr-defined]
 
 
 def _unix(at: datetime | None) -> int | None:

@@ -27,13 +27,13 @@ from gateway.openapi import (
     query,
 )
 from generation import generations, media
-from generation.models import Generation
+from generation.models import KEPT, Generation
 from generation.videos.serializers import MODEL, VIDEO, RemixRequest, VideoRequest, video
 from generation.views import by_id, own, read, with_places
 
 VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 POLL_MS = "1000"
-PROGRESS = by_id(lambda mine: mine.only("state", "step", "fence"))
+PROGRESS = by_id(lambda mine: mine.only("state", "step", "fence").annotate(kept=KEPT))
 TOLD = by_id(lambda mine: mine.told())
 FRESH = 5  # seconds: so old may a place in line be that a client has already
 # How asking for a clip may be refused.
@@ -232,7 +232,8 @@ def _etag(generation: Generation) -> str:
     """Weak: another one means that there is something new. What still waits or is drawn is told anew every FRESH
     seconds, for its place in line and its time to go change by themselves."""
     now = 0 if generation.ended else int(time.time()) // FRESH
-    return f'W/"{generation.state}-{generation.fence}-{generation.step}-{now}"'
+    kept = "kept" if generation.kept else now  # type: ignore[attr-defined]
+    return f'W/"{generation.state}-{generation.fence}-{generation.step}-{kept}"'
 
 
 class Models(Resource):

@@ -6,19 +6,23 @@ Of two at the same moment one waits for the other: both lock the generation's ro
 from django.db import migrations
 
 FORWARDS = """
+create or replace function generation_is_kept(generation uuid) returns boolean language sql stable as $$
+    select exists (
+        select from review_submission s where s.generation_id = generation and s.state <> 'withdrawn'
+    ) or exists (
+        select from generation_output o
+        join review_revision r on r.output_id = o.id
+        join review_submission s on s.id = r.submission_id and s.state <> 'withdrawn'
+        where o.generation_id = generation
+    )
+$$;
+
 create function guard_deleting() returns trigger language plpgsql as $$
 begin
     if old.deleted_at is not null then
         raise exception 'what was deleted stays deleted' using errcode = 'check_violation';
     end if;
-    if exists (
-        select from review_submission where generation_id = new.id and state <> 'withdrawn'
-    ) or exists (
-        select from generation_output o
-        join review_revision r on r.output_id = o.id
-        join review_submission s on s.id = r.submission_id and s.state <> 'withdrawn'
-        where o.generation_id = new.id
-    ) then
+    if generation_is_kept(new.id) then
         raise exception 'a work is withdrawn before it is deleted' using errcode = 'check_violation';
     end if;
     delete from review_fingerprint where output_id in (
@@ -46,6 +50,7 @@ create trigger refuse_deleted before insert on review_revision for each row exec
 BACKWARDS = """
 drop trigger refuse_deleted on review_revision; drop function refuse_deleted();
 drop trigger guard_deleting on generation_generation; drop function guard_deleting();
+create or replace function generation_is_kept(generation uuid) returns boolean language sql stable as 'select false';
 """
 
 

@@ -104,6 +104,20 @@ def test_a_work_that_is_judged_or_public_is_withdrawn_first(artist, client_of, n
 
 
 @pytest.mark.parametrize("verdict", ["reject", "request_changes"])
+def test_what_can_be_done_with_it_is_said_as_it_is_at_that_moment(artist, client_of):
+    made, client = makers.completed(artist), client_of(artist)
+    at = f"/v1/videos/video_{made.pk.hex}"
+    first = client.get(at)
+    assert first.json()["actions"] == ["remix", "delete"]
+    submission = makers.submitted(artist, made)
+    again = client.get(at, headers={"if-none-match": first["ETag"]})
+    assert (again.status_code, again.json()["actions"]) == (200, ["remix"])
+    assert client.get(at, headers={"if-none-match": again["ETag"]}).status_code == 304
+    assert client.get("/v1/videos").json()["data"][0]["actions"] == ["remix"]
+    submissions.withdraw(submission, by=artist)
+    assert client.get(at, headers={"if-none-match": again["ETag"]}).json()["actions"] == ["remix", "delete"]
+
+
 def test_also_one_that_was_refused(artist, verdict, no_undo):
     generation = makers.completed(artist)
     makers.decided(makers.submitted(artist, generation), verdict)
