@@ -103,7 +103,6 @@ def test_a_work_that_is_judged_or_public_is_withdrawn_first(artist, client_of, n
     assert page.status_code == 410
 
 
-@pytest.mark.parametrize("verdict", ["reject", "request_changes"])
 def test_what_can_be_done_with_it_is_said_as_it_is_at_that_moment(artist, client_of):
     made, client = makers.completed(artist), client_of(artist)
     at = f"/v1/videos/video_{made.pk.hex}"
@@ -118,6 +117,7 @@ def test_what_can_be_done_with_it_is_said_as_it_is_at_that_moment(artist, client
     assert client.get(at, headers={"if-none-match": again["ETag"]}).json()["actions"] == ["remix", "delete"]
 
 
+@pytest.mark.parametrize("verdict", ["reject", "request_changes"])
 def test_also_one_that_was_refused(artist, verdict, no_undo):
     generation = makers.completed(artist)
     makers.decided(makers.submitted(artist, generation), verdict)
