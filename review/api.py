@@ -51,38 +51,67 @@ VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sheet"}
 class Words(serializers.Serializer[Any]):
     """What a revision says."""
 
-    title = serializers.CharField(max_length=120)
-    credit = serializers.CharField(max_length=120)
-    licence = serializers.ChoiceField(choices=LICENCES)
-    description = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    title = serializers.CharField(max_length=120, help_text="What it is called.")
+    credit = serializers.CharField(max_length=120, help_text="Who made it, as it is to be shown.")
+    licence = serializers.ChoiceField(choices=LICENCES, help_text="Under what others may use it.")
+    description = serializers.CharField(
+        max_length=2000, required=False, allow_blank=True, help_text="A few words for who looks at it."
+    )
 
 
 class NewSubmission(Words):
-    video = serializers.CharField()
+    video = serializers.CharField(help_text="The id of a clip of yours that is completed.")
 
 
 class NewRevision(Words):
-    video = serializers.CharField(required=False)
+    video = serializers.CharField(required=False, help_text="Another clip in its place; without it the same one stays.")
 
 
 class Signature(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120, allow_blank=True)
-    revision = serializers.IntegerField(min_value=1)
+    name = serializers.CharField(
+        max_length=120, allow_blank=True, help_text="Your name, as it stands under the work: that is the signature."
+    )
+    revision = serializers.IntegerField(
+        min_value=1, help_text="Which revision you sign, so that nothing is signed that was not seen."
+    )
 
 
 class Appealing(serializers.Serializer[Any]):
-    words = serializers.CharField(max_length=5000)
+    words = serializers.CharField(max_length=5000, help_text="Why the answer should be another one.")
 
 
 class Verdict(serializers.Serializer[Any]):
     """The reasons; `clauses` are numbers of the policy in force, `region` words for a place that is no second."""
 
-    clauses = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
-    facts = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
-    from_seconds = serializers.FloatField(min_value=0, required=False, allow_null=True, default=None)
-    to_seconds = serializers.FloatField(min_value=0, required=False, allow_null=True, default=None)
-    region = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    note = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    clauses = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        default=list,
+        help_text="Numbers of clauses of the policy in force.",
+    )
+    facts = serializers.CharField(
+        max_length=5000, required=False, allow_blank=True, default="", help_text="What you saw."
+    )
+    from_seconds = serializers.FloatField(
+        min_value=0, required=False, allow_null=True, default=None, help_text="From where in the clip."
+    )
+    to_seconds = serializers.FloatField(
+        min_value=0, required=False, allow_null=True, default=None, help_text="To where in the clip."
+    )
+    region = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Where in the picture, in words, or “the whole clip”.",
+    )
+    note = serializers.CharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="For colleagues; the artist does not read it.",
+    )
 
     def reasons(self) -> Reasons:
         told = {**self.validated_data}
@@ -486,14 +515,28 @@ def show_review(row: Submission, *, held: bool) -> dict[str, Any]:
 class Lane(serializers.Serializer[Any]):
     """In which line: all of them unless one is named."""
 
-    lane = serializers.ChoiceField(choices=Submission.LANES, required=False, allow_null=True, default=None)
+    lane = serializers.ChoiceField(
+        choices=Submission.LANES,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Which line; without it all of them.",
+    )
 
 
 class Hearing(serializers.Serializer[Any]):
     """The answer to an appeal: `message` is read by the artist, `note` by colleagues."""
 
-    message = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
-    note = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    message = serializers.CharField(
+        max_length=5000, required=False, allow_blank=True, default="", help_text="What the artist reads."
+    )
+    note = serializers.CharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="For colleagues; the artist does not read it.",
+    )
 
 
 class Reviews(Resource):

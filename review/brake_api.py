@@ -33,15 +33,35 @@ from review import radius
 class NewBrake(serializers.Serializer[Any]):
     """`which` names it: a token by its last four characters, an artist by address, a model by its short name, …"""
 
-    scope = serializers.ChoiceField(choices=SCOPES)
-    which = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
-    reason = serializers.CharField(max_length=2000, allow_blank=True)
-    minutes = serializers.IntegerField(min_value=1, max_value=60 * 24 * 365, required=False, allow_null=True)
-    closes = serializers.BooleanField(required=False, default=False)
+    scope = serializers.ChoiceField(choices=SCOPES, help_text="What kind of thing is stopped.")
+    which = serializers.CharField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Which one: a token by its last four characters, an artist by address, a model by its short name.",
+    )
+    reason = serializers.CharField(max_length=2000, allow_blank=True, help_text="Why, for those whom it touches.")
+    minutes = serializers.IntegerField(
+        min_value=1,
+        max_value=60 * 24 * 365,
+        required=False,
+        allow_null=True,
+        help_text="For how long; without it until it is released.",
+    )
+    closes = serializers.BooleanField(
+        required=False, default=False, help_text="Whether pages, downloads and public works are shut too."
+    )
 
 
 class Parting(serializers.Serializer[Any]):
-    why = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    why = serializers.CharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Why it is released, for those whom it touched.",
+    )
 
 
 BRAKE = shape(

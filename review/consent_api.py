@@ -32,12 +32,16 @@ from review import consents
 
 
 class Asked(serializers.Serializer[Any]):
-    purpose = serializers.CharField(max_length=40)
-    video = serializers.CharField(required=False, allow_null=True)
+    purpose = serializers.CharField(max_length=40, help_text="What for.")
+    video = serializers.CharField(
+        required=False, allow_null=True, help_text="The id of one clip; without it all of them."
+    )
 
 
 class Given(Asked):
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Until when; without it until it is revoked."
+    )
 
 
 CONSENT = shape(

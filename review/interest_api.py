@@ -16,8 +16,12 @@ from review.models import Conflict
 class Named(serializers.Serializer[Any]):
     """`as_reviewer`: whoever has this address is the artist, and the caller does not judge their works."""
 
-    email = serializers.EmailField(max_length=254)
-    as_reviewer = serializers.BooleanField(required=False, default=False)
+    email = serializers.EmailField(max_length=254, help_text="Whose address.")
+    as_reviewer = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="True: that person is the artist, and you do not judge their works. False: they do not judge yours.",
+    )
 
 
 CONFLICT = shape(

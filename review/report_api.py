@@ -32,16 +32,25 @@ from review.public import answers
 class NewReport(serializers.Serializer[Any]):
     """`clause` is a number of the policy in force."""
 
-    publication = serializers.CharField()
-    words = serializers.CharField(max_length=5000)
-    good_faith = serializers.BooleanField()
-    clause = serializers.IntegerField(required=False, allow_null=True, default=None)
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
-    email = serializers.EmailField(required=False, allow_blank=True)
+    publication = serializers.CharField(help_text="The id of the public work.")
+    words = serializers.CharField(max_length=5000, help_text="What is wrong with it.")
+    good_faith = serializers.BooleanField(help_text="That what you say is true as far as you know. It has to be true.")
+    clause = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The number of a clause of the policy in force that it breaks.",
+    )
+    name = serializers.CharField(
+        max_length=120, required=False, allow_blank=True, default="", help_text="Your name, if you give it."
+    )
+    email = serializers.EmailField(
+        required=False, allow_blank=True, help_text="Where the answer goes, if you want one."
+    )
 
 
 class ReportDispute(serializers.Serializer[Any]):
-    words = serializers.CharField(max_length=5000)
+    words = serializers.CharField(max_length=5000, help_text="Why the answer should be another one.")
 
 
 REPORT = shape(

@@ -73,6 +73,8 @@ def test_every_operation_says_all_that_a_client_has_to_know():
             for content in one["requestBody"]["content"].values():
                 schema = {**content["schema"], "components": told()["components"]}
                 Draft202012Validator(schema).validate(content["example"])
+                taken = resolved(content["schema"])["properties"]
+                assert [name for name, field in taken.items() if not field.get("description")] == [], (path, method)
 
 
 def test_every_code_in_it_is_a_refusal_of_that_status():

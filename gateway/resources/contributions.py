@@ -28,14 +28,21 @@ from gateway.openapi import (
 
 
 class Report(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=Rate.KINDS)
-    title = serializers.CharField(max_length=120)
-    body = serializers.CharField(max_length=5000)
-    minutes = serializers.IntegerField(min_value=1, max_value=1440, required=False, allow_null=True, default=None)
+    kind = serializers.ChoiceField(choices=Rate.KINDS, help_text="What was done: one of the rate card.")
+    title = serializers.CharField(max_length=120, help_text="What it was, in a line.")
+    body = serializers.CharField(max_length=5000, help_text="What you did, and what came of it.")
+    minutes = serializers.IntegerField(
+        min_value=1,
+        max_value=1440,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How long it took, where that is what is paid.",
+    )
 
 
 class Dispute(serializers.Serializer[Any]):
-    why = serializers.CharField(max_length=5000)
+    why = serializers.CharField(max_length=5000, help_text="Why the answer should be another one.")
 
 
 CONTRIBUTION = shape(

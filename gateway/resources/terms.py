@@ -13,7 +13,7 @@ from gateway.openapi import const, fields, integer, many, moment, nullable, one_
 
 
 class Acceptance(serializers.Serializer[Any]):
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, help_text="Which version you accept.")
 
 
 TERMS = shape(

@@ -33,18 +33,52 @@ ONCE = {"Cache-Control": "no-store"}  # a secret is shown once
 class NewToken(serializers.Serializer[Any]):
     """`expires_at` wins over `days`; with `days` null the token has no end."""
 
-    label = serializers.CharField(max_length=80)  # type: ignore[assignment]
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Token.SCOPES))
-    mode = serializers.ChoiceField(choices=Token.MODES, required=False)
-    days = serializers.IntegerField(min_value=1, max_value=tokens.MAX_DAYS, required=False, allow_null=True)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
-    networks = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
-    requests_a_minute = serializers.IntegerField(min_value=1, max_value=100_000, required=False, allow_null=True)
-    credits_limit = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
+    label = serializers.CharField(max_length=80, help_text="What it is for.")  # type: ignore[assignment]
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Token.SCOPES), help_text="What may be done with it."
+    )
+    mode = serializers.ChoiceField(
+        choices=Token.MODES, required=False, help_text="“test”: it draws with the small model, for nothing."
+    )
+    days = serializers.IntegerField(
+        min_value=1,
+        max_value=tokens.MAX_DAYS,
+        required=False,
+        allow_null=True,
+        help_text="For how long it is good; null: without an end.",
+    )
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Until when; it wins over “days”."
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        help_text="From where it works, such as 192.0.2.0/24; without it from anywhere.",
+    )
+    requests_a_minute = serializers.IntegerField(
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        allow_null=True,
+        help_text="How many requests a minute, of its member’s.",
+    )
+    credits_limit = serializers.IntegerField(
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        allow_null=True,
+        help_text="How many credits a month, of its member’s.",
+    )
 
 
 class Rotation(serializers.Serializer[Any]):
-    overlap_hours = serializers.IntegerField(min_value=0, max_value=tokens.MAX_OVERLAP, required=False, default=24)
+    overlap_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=tokens.MAX_OVERLAP,
+        required=False,
+        default=24,
+        help_text="For how long the old one holds beside the new one.",
+    )
 
 
 TOKEN = shape(

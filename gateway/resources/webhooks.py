@@ -39,29 +39,53 @@ EVENTS_AND_TEST = {**webhooks.EVENTS, webhooks.TEST: "You asked for a test"}
 class EndpointChanges(serializers.Serializer[Any]):
     """What is left out stays as it is. `status` enables it, or stops it."""
 
-    url = serializers.CharField(max_length=600, required=False)
-    event_types = serializers.ListField(child=serializers.CharField(max_length=60), required=False, allow_empty=False)
-    name = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    status = serializers.ChoiceField(choices=("active", "disabled"), required=False)
+    url = serializers.CharField(
+        max_length=600,
+        required=False,
+        help_text="Where you are told: https, and an address that the whole internet can reach.",
+    )
+    event_types = serializers.ListField(
+        child=serializers.CharField(max_length=60), required=False, allow_empty=False, help_text="What you hear of."
+    )
+    name = serializers.CharField(max_length=80, required=False, allow_blank=True, help_text="What it is for.")
+    status = serializers.ChoiceField(
+        choices=("active", "disabled"), required=False, help_text="Whether anything is sent there."
+    )
 
 
 class NewEndpoint(serializers.Serializer[Any]):
     """Without `event_types` it hears of everything."""
 
-    url = serializers.CharField(max_length=600)
-    event_types = serializers.ListField(child=serializers.CharField(max_length=60), required=False, allow_empty=False)
-    name = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    url = serializers.CharField(
+        max_length=600, help_text="Where you are told: https, and an address that the whole internet can reach."
+    )
+    event_types = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        allow_empty=False,
+        help_text="What you hear of; without it of everything.",
+    )
+    name = serializers.CharField(max_length=80, required=False, allow_blank=True, help_text="What it is for.")
 
 
 class SecretRotation(serializers.Serializer[Any]):
     """How long the old secret signs beside the new one; with neither, it ends at once."""
 
-    overlap_hours = serializers.IntegerField(min_value=0, max_value=webhooks.MAX_OVERLAP, required=False)
-    keep_old_secret_active_for_24_hours = serializers.BooleanField(required=False, default=False)
+    overlap_hours = serializers.IntegerField(
+        min_value=0, max_value=webhooks.MAX_OVERLAP, required=False, help_text="For how long the old one signs too."
+    )
+    keep_old_secret_active_for_24_hours = serializers.BooleanField(
+        required=False, default=False, help_text="The same, in the SDK’s words."
+    )
 
 
 class EndpointTest(serializers.Serializer[Any]):
-    event_type = serializers.CharField(max_length=60, required=False, default=webhooks.TEST)
+    event_type = serializers.CharField(
+        max_length=60,
+        required=False,
+        default=webhooks.TEST,
+        help_text="A sample of which event; without it `webhook.test`.",
+    )
 
 
 ENDPOINT = shape(

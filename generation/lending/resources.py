@@ -34,17 +34,26 @@ from generation.lending.artist import link_of, own
 class GuestPassRequest(serializers.Serializer[Any]):
     """What POST /v1/guest_passes takes."""
 
-    label = serializers.CharField(max_length=80)  # type: ignore[assignment]
-    generations = serializers.IntegerField(min_value=1, max_value=10_000)
-    credits = serializers.IntegerField(min_value=1, max_value=1_000_000)
-    days = serializers.IntegerField(min_value=1, max_value=90, default=7)
-    per_address = serializers.IntegerField(min_value=1, max_value=1000, default=3)
-    models = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=100)
-    may_download = serializers.BooleanField(default=False)
+    label = serializers.CharField(max_length=80, help_text="For whom it is; you alone read it.")  # type: ignore[assignment]
+    generations = serializers.IntegerField(min_value=1, max_value=10_000, help_text="How many clips it is good for.")
+    credits = serializers.IntegerField(
+        min_value=1, max_value=1_000_000, help_text="How many of your credits it may use."
+    )
+    days = serializers.IntegerField(min_value=1, max_value=90, default=7, help_text="For how long it is good.")
+    per_address = serializers.IntegerField(
+        min_value=1, max_value=1000, default=3, help_text="How many clips a day from one address."
+    )
+    models = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        max_length=100,
+        help_text="Short names of models; without it all that can be lent.",
+    )
+    may_download = serializers.BooleanField(default=False, help_text="Whether guests may download their clips.")
 
 
 class Switch(serializers.Serializer[Any]):
-    may_download = serializers.BooleanField()
+    may_download = serializers.BooleanField(help_text="Whether guests may download their clips.")
 
 
 GUEST_PASS = shape(

@@ -34,12 +34,25 @@ _waiting = threading.BoundedSemaphore(max(1, settings.THREADS_EACH // 4))
 class ImageRequest(serializers.Serializer[Any]):
     """What POST /v1/images/generations takes; what else clients send (quality, style, user) changes nothing here."""
 
-    prompt = serializers.CharField(max_length=2000, allow_blank=True)
-    model = serializers.CharField(required=False, allow_null=True, allow_blank=True)
-    size = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=12)
-    n = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1)
-    seed = serializers.IntegerField(required=False)
-    response_format = serializers.ChoiceField(["b64_json"], required=False, allow_null=True)
+    prompt = serializers.CharField(max_length=2000, allow_blank=True, help_text="What it should show.")
+    model = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="The short name of a text-to-image model; without it the first.",
+    )
+    size = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=12,
+        help_text="Such as 1024x1024; without it the model’s own.",
+    )
+    n = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1, help_text="One at a time.")
+    seed = serializers.IntegerField(
+        required=False, help_text="The same seed gives the same picture; without it one is drawn."
+    )
+    response_format = serializers.ChoiceField(["b64_json"], required=False, allow_null=True, help_text="How it comes.")
 
 
 IMAGES = shape(

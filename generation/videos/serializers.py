@@ -89,19 +89,25 @@ class Reference(serializers.FileField):
 class RemixRequest(serializers.Serializer[Any]):
     """What POST /v1/videos/{id}/remix takes: the new words."""
 
-    prompt = serializers.CharField(max_length=2000, allow_blank=True)
+    prompt = serializers.CharField(max_length=2000, allow_blank=True, help_text="What it should show instead.")
 
 
 class VideoRequest(serializers.Serializer[Any]):
     """What POST /v1/videos takes, as JSON or multipart. What its model does not offer, the rule refuses."""
 
-    prompt = serializers.CharField(max_length=2000, allow_blank=True)
-    model = serializers.CharField(required=False)
-    seconds = serializers.IntegerField(required=False)
-    size = serializers.CharField(required=False, max_length=12)
-    seed = serializers.IntegerField(required=False)
-    steps = serializers.IntegerField(required=False)
-    guidance = serializers.FloatField(required=False)
+    prompt = serializers.CharField(max_length=2000, allow_blank=True, help_text="What it should show.")
+    model = serializers.CharField(
+        required=False, help_text="The short name of a model; without it, or as “sora-2”, the program’s default."
+    )
+    seconds = serializers.IntegerField(required=False, help_text="How long; without it the model’s own length.")
+    size = serializers.CharField(
+        required=False, max_length=12, help_text="Such as 256x256, of those that the model offers."
+    )
+    seed = serializers.IntegerField(
+        required=False, help_text="The same seed gives the same clip; without it one is drawn."
+    )
+    steps = serializers.IntegerField(required=False, help_text="How many denoising steps; fewer are faster.")
+    guidance = serializers.FloatField(required=False, help_text="How closely it keeps to the words.")
     input_reference = Reference(required=False, source="picture")
     cancel_after = Deadline(required=False)
 
