@@ -1,18 +1,19 @@
 """A picture that somebody brings for a clip to begin from: looked at before anything is charged, then kept."""
 
 import hashlib
+import io
 import re
 import struct
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 import imagesize
 
 from gateway import refusals
 from gateway.models import Membership
 from gateway.models.base import new_id
-from generation import media
+from generation import bare, media
 from generation.models import Picture
 
 #: What a file of each kind begins with; a dot stands for any byte.
@@ -23,7 +24,7 @@ MEGABYTES = 20
 
 @dataclass(frozen=True)
 class Brought:
-    """A picture that can be used, and its facts by its own head; nothing of it is decoded here."""
+    """A picture that can be used, without what a camera wrote beside it, and its facts; nothing of it is decoded."""
 
     file: BinaryIO
     media_type: str
@@ -45,8 +46,11 @@ def look(file: BinaryIO, *, size: int) -> Brought:
     if not all(SIDES[0] <= side <= SIDES[1] for side in (width, height)):
         raise refusals.PictureSides(width=width, height=height, least=SIDES[0], most=SIDES[1], param="picture")
     file.seek(0)
-    digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-    return Brought(file, kind, digest, size, width, height)
+    try:
+        body = bare.without(file.read(), kind)
+    except ValueError:
+        raise refusals.PictureUnreadable(param="picture") from None
+    return Brought(io.BytesIO(body), kind, hashlib.sha256(body).hexdigest(), len(body), width, height)
 
 
 def _sides(file: BinaryIO) -> tuple[int, int]:

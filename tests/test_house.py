@@ -22,7 +22,7 @@ ROOT = Path(gateway.__file__).resolve().parent.parent
 LIVES = [model for model in apps.get_models() if issubclass(model, Living)]
 RULES = {
     gateway: "access_requests actors addresses allowances audit.record brakes canaries consents contributions deliveries encryption grants guest_passes impersonations keys leaks limits logs members networks notices outbound prepared pulses second_factors sessions sightings sign_in_links spreadsheets states terms tokens traces webhooks wordings",
-    generation: "catalogue endings estimates fleet generations guests keeping leases limits media.files media.orphans media.serve metrics model_files pictures room scheduling worker",
+    generation: "bare catalogue endings estimates fleet generations guests keeping leases limits media.files media.orphans media.serve metrics model_files pictures room scheduling worker",
     review: (
         "ageing appeals clock conflicts consents decisions departure dossier founding history letters looks openings overview policies "
         "policy precedents publishing queue radius reasons reports shortcuts statements statistics submissions "

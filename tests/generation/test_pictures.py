@@ -74,6 +74,17 @@ def test_it_is_kept_with_what_it_is_whatever_it_is_called(animate, artist, kind,
     assert "IMG_0001" not in kept.path
 
 
+def test_where_it_was_taken_does_not_come_in_with_it(animate, artist):
+    told = Image.Exif()
+    told[0x010F] = "A camera of Ines"
+    kept = asked(artist, picture(kind="JPEG", exif=told, comment="at home")).picture
+    with media.open_for(artist, "own picture", kept).file as file:
+        body = file.read()
+    assert b"Ines" not in body and b"at home" not in body
+    assert (kept.sha256, kept.size) == (hashlib.sha256(body).hexdigest(), len(body))
+    assert Image.open(io.BytesIO(body)).size == (200, 100)
+
+
 @pytest.mark.parametrize(
     ("brought", "refused", "words"),
     [
