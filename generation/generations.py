@@ -19,7 +19,7 @@ from gateway.models.base import new_id
 from gateway.prepared import Statement
 from gateway.retries import Attempt
 from generation import endings, engines, guests, limits, media, pictures, room, scheduling, tasks
-from generation.models import Generation, ModelProfile
+from generation.models import KEPT, Generation, ModelProfile
 
 SEED_LIMIT = 2**32
 MOST_GUIDANCE = 100
@@ -194,6 +194,12 @@ def delete(generation: Generation, *, by: Actor) -> None:
     if generation.deleted_at is None:
         raise refusals.StillUnderWay(state=generation.state.replace("_", " "))
     on_commit(lambda: media.erase(generation), robust=True)  # what is left if it dies in between, a chore throws away
+
+
+def can_be_deleted(generation: Generation) -> bool:
+    """Whether its artist can delete it as things stand; `delete` asks again."""
+    kept = Generation.objects.filter(pk=generation.pk).annotate(kept=KEPT).values_list("kept", flat=True)
+    return generation.ended and not kept.get()
 
 
 def _asked_before(membership: Membership, by: Actor, attempt: Attempt) -> Generation | None:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("generations/<hex:generation>/poster.webp", views.file, {"kind": "poster"}),
     path("generations/<hex:generation>/sheet.webp", views.file, {"kind": "sheet"}),
     path("generations/<hex:generation>/picture", views.picture),
+    path("generations/<hex:generation>/delete", views.delete),
     path("access/guest-passes", artist.passes),
     path("access/guest-passes/<hex:guest_pass>/revoke", artist.revoke),
     path("access/guest-passes/<hex:guest_pass>/downloads", artist.switch),

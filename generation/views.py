@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -75,6 +76,14 @@ def cancel(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponse
     generations.cancel(own(actor, generation), by=actor)
     back = request.POST.get("back", "")
     return redirect(back if back == "/studio" else f"/mine/{generation.hex}")
+
+
+@access.signed_in
+@require_POST
+def delete(request: HttpRequest, actor: Actor, generation: UUID) -> HttpResponseBase:
+    generations.delete(own(actor, generation), by=actor)
+    messages.success(request, "It is deleted, with its files.")
+    return redirect("/mine")
 
 
 @access.signed_in

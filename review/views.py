@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gateway import access, allowances, notices, refusals
 from gateway.actors import Actor
 from gateway.views import page
+from generation import generations
 from generation.models import Generation
 from generation.views import mark, own, with_places
 from review import appeals, history, letters, looks, policies, publishing, submissions
@@ -241,6 +242,7 @@ def _work(
         "sign": active and shown == "approved" and publication is None,
         "later": not active and shown in ("approved", "changes_requested") and publication is None,
         "unpublish": publication is not None and publication.state in ("published", "taken_down"),
+        "delete": generations.can_be_deleted(generation),
     }
     signature = form if isinstance(form, SignatureForm) else None
     appealing = form if isinstance(form, AppealForm) else None

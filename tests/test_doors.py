@@ -165,6 +165,7 @@ DOORS = {
     "studio/<hex:generation>/cancel": (DETOUR, 405, 405, 405, 405, 405),
     "generations/<hex:generation>/video.mp4": (DETOUR, 200, 404, 404, 404, 404),
     "generations/<hex:generation>/poster.webp": (DETOUR, 200, 404, 404, 404, 404),
+    "generations/<hex:generation>/delete": (DETOUR, 405, 405, 405, 405, 405),
     "generations/<hex:generation>/picture": (DETOUR, *(404,) * 5),  # this one begins from words alone
     "generations/<hex:generation>/sheet.webp": (DETOUR, 200, 404, 404, 404, 404),
     "access/guest-passes": (DETOUR, 200, 200, 200, 200, 200),

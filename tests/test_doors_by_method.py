@@ -106,6 +106,7 @@ POSTS = {
     "notices/read": (DETOUR, 302, 302, 302, 302, 302),
     "studio": (DETOUR, 422, 422, 422, 422, 422),
     "studio/<hex:generation>/cancel": (DETOUR, 409, *NOT_MINE),
+    "generations/<hex:generation>/delete": (DETOUR, 409, *NOT_MINE),
     "mine/<hex:generation>/submit": (DETOUR, 422, *NOT_MINE),
     "submissions/<hex:submission>/withdraw": (DETOUR, 302, *NOT_MINE),
     "submissions/<hex:submission>/sign-off": (DETOUR, 422, *NOT_MINE),

@@ -103,6 +103,19 @@ def test_a_work_that_is_judged_or_public_is_withdrawn_first(artist, client_of, n
     assert page.status_code == 410
 
 
+def test_it_is_deleted_on_its_page_where_it_can_be(artist, stranger, browser_of):
+    made, page = makers.completed(artist), browser_of(artist)
+    at, door = f"/mine/{made.pk.hex}", f"/generations/{made.pk.hex}/delete"
+    submission = makers.submitted(artist, made)
+    assert door not in page.get(at).content.decode()
+    assert page.post(door).status_code == 409
+    submissions.withdraw(submission, by=artist)
+    assert door in page.get(at).content.decode()
+    assert browser_of(stranger).post(door).status_code == 404
+    assert "It is deleted" in page.post(door, follow=True).content.decode()
+    assert page.get(at).status_code == 404 and page.post(door).status_code == 404
+
+
 def test_what_can_be_done_with_it_is_said_as_it_is_at_that_moment(artist, client_of):
     made, client = makers.completed(artist), client_of(artist)
     at = f"/v1/videos/video_{made.pk.hex}"
