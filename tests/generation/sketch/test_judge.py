@@ -9,6 +9,7 @@ from generation.sketch import clips, evaluate
 from generation.sketch.captions import COLOURS, SHAPES, Scene, scenes
 from generation.sketch.judge import Verdict, judge, right
 
+pytestmark = pytest.mark.xdist_group("judge")  # the originals are drawn once
 WANTED = evaluate.asked(120)
 CHANCE = {
     "field": 1 / len(COLOURS),
