@@ -240,8 +240,8 @@ def test_every_door_answers_every_method_as_listed(cast):
     def asked(door: str) -> Iterable[tuple[str, int]]:
         for method in ("post", "delete", next(idle)):
             yield from ((method, 0), (method, next(turns)))
-        for method, doors in used.items():
-            yield from ((method, place) for place in ALL if door in doors)
+        for method, takers in used.items():
+            yield from ((method, place) for place in ALL if door in takers)
 
     ask_all(cast, asked)
 
