@@ -40,6 +40,11 @@ class Actor:
         return "session", self.session, self.impersonation.admin_id if self.impersonation is not None else owner
 
     @property
+    def is_test(self) -> bool:
+        """Whether a test token asks: it draws tests, and of what there is it sees tests alone."""
+        return self.token is not None and self.token.is_test
+
+    @property
     def is_reviewer(self) -> bool:
         return self.user is not None and self.user.is_active and self.user.is_reviewer
 

@@ -40,7 +40,7 @@ def issue(
     by.must_have("generate")
     if by.user is None:
         raise refusals.SignInFirst
-    if by.token is not None and by.token.is_test:
+    if by.is_test:
         raise refusals.TestsOnlyGenerate
     membership = by.must_be_member()
     terms.must_have_accepted(by)

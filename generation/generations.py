@@ -78,7 +78,7 @@ def submit(
     by.must_have("generate")
     membership = by.must_be_member()
     terms.must_have_accepted(by)
-    test = by.token is not None and by.token.is_test
+    test = by.is_test
     profile = _test_profile(model, by) if test else _profile(model, by)
     brakes.must_be_free(by, model=profile.pk)
     prompt = _readable(prompt, profile)

@@ -12,10 +12,10 @@ class Me(Base):
 
     def show(self) -> dict[str, Any]:
         shown = super().show()
-        membership, token = self.actor.membership, self.actor.token
+        membership = self.actor.membership
         if membership is not None:
             limit = gateway_limits.of(membership)
-            taken = limits.use(membership, test=token is not None and token.is_test)
+            taken = limits.use(membership, test=self.actor.is_test)
             shown["limits"] |= {
                 "daily": {**_figures(limit.daily, taken.today), "resets_at": limits.resets_at()},
                 "concurrent": _figures(limit.concurrent, taken.under_way),

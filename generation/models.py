@@ -173,7 +173,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         panel, not by this door."""
         if actor.user is None:
             return self.none()
-        return self.of_artist(actor.user.pk, tests_only=actor.token is not None and actor.token.is_test)
+        return self.of_artist(actor.user.pk, tests_only=actor.is_test)
 
     def of_artist(self, user: UUID, *, tests_only: bool = False) -> "GenerationQuerySet":
         """All of an artist's but for what they deleted."""
@@ -185,7 +185,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         if actor.user is None:
             return self.none()
         gone = self.filter(membership__user=actor.user, deleted_at__isnull=False).select_related("membership")
-        return gone.filter(test=True) if actor.token is not None and actor.token.is_test else gone
+        return gone.filter(test=True) if actor.is_test else gone
 
     def listed(self) -> "GenerationQuerySet":
         """Everything that a row of a list shows, in a constant number of queries."""

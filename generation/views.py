@@ -116,15 +116,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def own(actor: Actor, pk: UUID) -> Generation:
     """The generation with this id and its files, if `actor` may see it. Raises NotFound."""
     found = read(actor, pk, LISTED)
-    if found is None:
-        raise refusals.NotFound
-    return _with_files(found)
-
-
-def _with_files(found: Generation) -> Generation:
-    """As prefetch_related would have it."""
-    files = found.outputs.all()
-    files._result_cache = FILES.all(found.pk)
+    files = found.outputs.all()  # as prefetch_related would have them
+    files._result_cache = FILES.all(pk)
     found._prefetched_objects_cache = {"outputs": files}  # type: ignore[attr-defined]
     return found
 
@@ -143,11 +136,12 @@ LISTED = by_id(lambda mine: mine.listed())
 FILES = Statement(lambda generation: Output.objects.filter(generation=generation), UUID)
 
 
-def read(actor: Actor, pk: UUID, how: dict[bool, Statement[Generation]]) -> Generation | None:
-    """The generation with this id, read in one of the ways of `by_id`, if `actor` may see it."""
-    if actor.user is None:
-        return None
-    return how[actor.token is not None and actor.token.is_test].first(actor.user.pk, pk)
+def read(actor: Actor, pk: UUID, how: dict[bool, Statement[Generation]]) -> Generation:
+    """The generation with this id, read in one of the ways of `by_id`, if `actor` may see it. Raises NotFound."""
+    found = how[actor.is_test].first(actor.user.pk, pk) if actor.user is not None else None
+    if found is None:
+        raise refusals.NotFound
+    return found
 
 
 def running(actor: Actor) -> list[Any]:

@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpResponseBase
 from rest_framework.request import Request
@@ -102,9 +101,9 @@ class Video(Resource):
         pk = read_id("video", video_id)
         if "If-None-Match" in request.headers:  # asked before all that takes time
             row = read(self.actor, pk, PROGRESS)
-            if row is not None and known(request, etag := _etag(row)):
+            if known(request, etag := _etag(row)):
                 return Response(status=304, headers={"ETag": etag, "openai-poll-after-ms": POLL_MS})
-        return _told(_found(self.actor, pk))
+        return _told(read(self.actor, pk, TOLD))
 
     @operation(
         "delete_video",
@@ -176,7 +175,7 @@ class Cancel(Resource):
         no=[refusals.MissingScope, refusals.WrongState],
     )
     def post(self, request: Request, video_id: str) -> Response:
-        found = _found(self.actor, read_id("video", video_id))
+        found = read(self.actor, read_id("video", video_id), TOLD)
         generations.cancel(found, by=self.actor)
         return Response(video(found))
 
@@ -213,15 +212,8 @@ def _asked(actor: Actor, generation: Generation) -> Response:
     """What was just asked for, without its place in line: that takes longer than all the rest, and the first look at
     it tells it."""
     if generation.ended:  # it was asked for before
-        return _told(_found(actor, generation.pk))
+        return _told(read(actor, generation.pk, TOLD))
     return Response(video(generation), headers={"openai-poll-after-ms": POLL_MS})
-
-
-def _found(actor: Actor, pk: UUID) -> Generation:
-    found = read(actor, pk, TOLD)
-    if found is None:
-        raise refusals.NotFound
-    return found
 
 
 def _told(found: Generation) -> Response:
